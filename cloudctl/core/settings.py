@@ -1,0 +1,116 @@
+"""Settings of one home: HOME/cloudctl.toml, each overridable by CLOUDCTL_<SECTION>_<KEY>; unknown keys are errors."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from cloudctl.core.errors import InvalidInput, Problem, problem
+
+FILE_NAME = "cloudctl.toml"
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Ledger(Section):
+    """url: SQLAlchemy URL; empty means HOME/ledger.sqlite."""
+
+    url: str = ""
+
+
+class ClockSettings(Section):
+    """driven: time stands in HOME/clock and is moved by hand; for homes whose clouds are all simulated."""
+
+    mode: Literal["system", "driven"] = "system"
+
+
+class IdentitySettings(Section):
+    """bound: on a shared install --as is refused and the OS login alone says who acts."""
+
+    bound: bool = False
+
+
+class InventorySettings(Section):
+    """plan_limit: the share of machines a plan may remove or shrink without --force."""
+
+    plan_limit: float = Field(0.10, ge=0, le=1)
+
+
+class MeteringSettings(Section):
+    """interval_s: the sweep grid; deadline_s: what one host may take; raw_days: how long raw samples are kept."""
+
+    interval_s: int = Field(300, ge=10, le=3600)
+    deadline_s: int = Field(60, ge=1)
+    raw_days: int = Field(400, ge=90)
+
+
+class ReviewSettings(Section):
+    """Times in days, workdays where said; quorum in votes."""
+
+    answer_workdays: int = Field(10, ge=0)
+    accept_skips_panel: bool = True
+    quorum: int = Field(3, ge=1)
+    secret_ballot: bool = False
+    watch_days: int = Field(14, ge=1)
+    recent_decision_days: int = Field(30, ge=0)
+
+
+class SettlementSettings(Section):
+    """confirm_workdays: a unit's time to answer; coverage_threshold: below it a line billed by use is held back."""
+
+    confirm_workdays: int = Field(5, ge=0)
+    coverage_threshold: float = Field(0.95, ge=0, le=1)
+
+
+class DaemonSettings(Section):
+    """Where /metrics listens; port 0 turns it off."""
+
+    metrics_address: str = "127.0.0.1"
+    metrics_port: int = Field(9465, ge=0, le=65535)
+
+
+class Settings(Section):
+    ledger: Ledger = Ledger()
+    clock: ClockSettings = ClockSettings()
+    identity: IdentitySettings = IdentitySettings()
+    inventory: InventorySettings = InventorySettings()
+    metering: MeteringSettings = MeteringSettings()
+    review: ReviewSettings = ReviewSettings()
+    settlement: SettlementSettings = SettlementSettings()
+    daemon: DaemonSettings = DaemonSettings()
+
+
+def load_settings(home: Path, environment: Mapping[str, str] = os.environ) -> Settings:
+    """The home's settings. InvalidInput with every wrong key at once, each with its file and line."""
+    path = home / FILE_NAME
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    try:
+        document: dict[str, Any] = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as failure:
+        raise InvalidInput([problem(str(path), "This is not TOML: {reason}", reason=str(failure))]) from None
+    _override(document, environment)
+    try:
+        return Settings.model_validate(document)
+    except ValidationError as failure:
+        raise InvalidInput([_problem(path, text, error) for error in failure.errors()]) from None
+
+
+def _override(document: dict[str, Any], environment: Mapping[str, str]) -> None:
+    for name, section in Settings.model_fields.items():
+        keys = section.annotation.model_fields if section.annotation else {}  # type: ignore[union-attr]
+        for key in keys:
+            value = environment.get(f"CLOUDCTL_{name}_{key}".upper())
+            if value is not None:
+                document.setdefault(name, {})[key] = value
+
+
+def _problem(path: Path, text: str, error: Any) -> Problem:
+    *_, key = map(str, error["loc"])
+    lines = (n for n, line in enumerate(text.splitlines(), 1) if line.strip(" [").startswith(key))
+    place = f"{path}:{next(lines, 1)}:1"
+    return problem(place, "{key}: {reason}", key=".".join(map(str, error["loc"])), reason=error["msg"])

@@ -1,0 +1,1 @@
+"""Time's door: scheduled jobs, their record, and the metrics endpoint."""

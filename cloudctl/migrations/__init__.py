@@ -1,0 +1,1 @@
+"""Schema migrations, one tree for all tables."""

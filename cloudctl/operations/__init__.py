@@ -1,0 +1,1 @@
+"""One file, one use case, one transaction owner; every door calls these."""

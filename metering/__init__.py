@@ -1,0 +1,1 @@
+"""What was held, what was used, what it costs, and the closed month."""

@@ -1,0 +1,92 @@
+"""What was held: allocation intervals opened and closed by events, exact to the microsecond, never overlapping."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from cloudctl.core.errors import Refused
+from cloudctl.core.quantity import Size
+from metering.tables import AllocationRow
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a machine, and where: system, its unit, and the pool, by id."""
+
+    system_id: int
+    unit_id: int
+    pool_id: int
+
+
+def current_allocation(session: Session, vm_id: int) -> AllocationRow | None:
+    """The allocation in force now (open-ended), or None for a machine that holds nothing."""
+    return session.scalar(
+        select(AllocationRow).where(AllocationRow.vm_id == vm_id, AllocationRow.end.is_(None))
+    )
+
+
+def hold(
+    session: Session, vm_id: int, holder: Holder, size: Size, at: datetime, reason: str, until: datetime | None = None
+) -> AllocationRow:
+    """From `at` on the machine holds `size` for `holder`; the allocation in force ends there.
+
+    Refused when `at` is before the start of the allocation in force. Holding the same again changes nothing.
+    """
+    present = current_allocation(session, vm_id)
+    if present is not None:
+        if holds(present, holder, size):
+            return present
+        release(session, vm_id, at)
+    row = AllocationRow(
+        vm_id=vm_id,
+        system_id=holder.system_id,
+        unit_id=holder.unit_id,
+        pool_id=holder.pool_id,
+        start=at,
+        end=until,
+        vcpus=size.vcpus,
+        memory_mib=size.memory_mib,
+        storage_gib=dict(size.storage_gib),
+        reason=reason,
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def release(session: Session, vm_id: int, at: datetime) -> None:
+    """The machine holds nothing from `at` on. Refused when that is not after the allocation's start."""
+    present = current_allocation(session, vm_id)
+    if present is None:
+        return
+    if at <= present.start:
+        raise Refused(
+            "The allocation in force began at {start}; it cannot end at {end}.",
+            start=present.start.isoformat(),
+            end=at.isoformat(),
+        )
+    present.end = at
+    session.flush()
+
+
+def holds(row: AllocationRow, holder: Holder, size: Size) -> bool:
+    return size_of(row) == size and Holder(row.system_id, row.unit_id, row.pool_id) == holder
+
+
+def size_of(row: AllocationRow) -> Size:
+    return Size(row.vcpus, row.memory_mib, row.storage_gib)
+
+
+def allocations_between(
+    session: Session, start: datetime, end: datetime, vm_ids: Sequence[int] | None = None
+) -> Sequence[AllocationRow]:
+    """All allocations that touch [start, end), by machine and start; `vm_ids` narrows them."""
+    query = select(AllocationRow).where(
+        AllocationRow.start < end, or_(AllocationRow.end.is_(None), AllocationRow.end > start)
+    )
+    if vm_ids is not None:
+        query = query.where(AllocationRow.vm_id.in_(vm_ids))
+    return session.scalars(query.order_by(AllocationRow.vm_id, AllocationRow.start)).all()

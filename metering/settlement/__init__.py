@@ -1,0 +1,1 @@
+"""The month: rating, statements, signatures, sealing and verification."""

@@ -1,0 +1,1 @@
+"""Rules and judgements: quota, under-use, sizing, funding and the panel's case."""

@@ -1,0 +1,1 @@
+"""What runs where: drivers, placement, plans and their execution."""

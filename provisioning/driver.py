@@ -1,0 +1,70 @@
+"""The few verbs every cloud answers to, and the register of drivers by name."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol
+
+from cloudctl.core.clock import Clock
+from cloudctl.core.errors import Message, Refused
+from provisioning.model import Applied, Capability, Measurement, Observation, Step
+
+# name -> dotted path of the class; loaded when a pool of that kind is opened.
+DRIVERS = {
+    "embedded": "provisioning.drivers.embedded:EmbeddedDriver",
+    "external": "provisioning.drivers.external:ExternalDriver",
+}
+# Names an inventory may use; a driver that this version does not carry is refused when its pool is opened.
+KNOWN_DRIVERS = ("embedded", "external", "libvirt", "openstack")
+
+
+@dataclass(frozen=True, slots=True)
+class PoolFacts:
+    """What a driver is told of its pool. hosts: code -> its options in the inventory; state_folder: the home's."""
+
+    code: str
+    options: Mapping[str, Any]
+    hosts: Mapping[str, Mapping[str, Any]]
+    state_folder: Path
+
+
+class Driver(Protocol):
+    """One pool's cloud. Errors: Unreachable when it does not answer, Refused for what it cannot do."""
+
+    capabilities: frozenset[Capability]
+
+    def __init__(self, pool: PoolFacts, clock: Clock) -> None: ...
+
+    def observe(self) -> Observation:
+        """All hosts and machines there are."""
+        ...
+
+    def measure(self) -> Measurement:
+        """One reading per machine, the whole pool in one sweep."""
+        ...
+
+    def apply(self, step: Step) -> Applied:
+        """Brings one machine to the state the step wants; done before, it answers with the first time's instant."""
+        ...
+
+    def close(self) -> None: ...
+
+
+def open_driver(name: str, pool: PoolFacts, clock: Clock) -> Driver:
+    """The driver of a pool. Refused when this install does not carry it."""
+    if name not in DRIVERS:
+        raise Refused(
+            "Pool {pool}: this version has no driver “{driver}”.",
+            pool=pool.code,
+            driver=name,
+            hint=Message("It carries: {names}.", {"names": ", ".join(DRIVERS)}),
+        )
+    module, attribute = DRIVERS[name].split(":")
+    driver: Driver = getattr(import_module(module), attribute)(pool, clock)
+    return driver
+
+
+def opened(pools: Sequence[tuple[str, PoolFacts]], clock: Clock) -> dict[str, Driver]:
+    """Drivers of several pools by pool code."""
+    return {pool.code: open_driver(name, pool, clock) for name, pool in pools}

@@ -1,0 +1,1 @@
+"""Adapters to clouds; only here may libvirt or openstack be imported."""

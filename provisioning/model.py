@@ -1,0 +1,133 @@
+"""What a cloud is to us: hosts, machines, readings and steps, as frozen values free of any SDK."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+from cloudctl.core.quantity import Size
+
+
+class MachineState(StrEnum):
+    RUNNING = "running"
+    PAUSED = "paused"
+    OFF = "off"
+    UNKNOWN = "unknown"
+
+
+class StepKind(StrEnum):
+    CREATE = "create"
+    RESIZE = "resize"
+    START = "start"
+    STOP = "stop"
+    REBOOT = "reboot"
+    MIGRATE = "migrate"
+    DELETE = "delete"
+
+
+class Capability(StrEnum):
+    """What a driver can do; a step that needs one its pool lacks is refused before anything is done."""
+
+    CREATE = "create"
+    RESIZE = "resize"
+    LIVE_RESIZE = "live_resize"
+    POWER = "power"
+    MIGRATE = "migrate"
+    DELETE = "delete"
+    MEASURE = "measure"
+
+
+@dataclass(frozen=True, slots=True)
+class HostFacts:
+    """A host as its cloud reports it: physical capacity before overcommit."""
+
+    code: str
+    is_up: bool
+    vcpus: int
+    memory_mib: int
+    storage_gib: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A machine as its cloud reports it; vm_id is our id from its metadata, None when it carries none."""
+
+    external_id: str
+    name: str
+    vm_id: int | None
+    host: str | None
+    state: MachineState
+    size: Size
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why something could not be seen: a host, or one machine of it. reason: a word of the catalogue."""
+
+    host: str
+    vm_id: int | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    hosts: tuple[HostFacts, ...]
+    machines: tuple[Machine, ...]
+    faults: tuple[Fault, ...] = ()
+
+
+class Reading(NamedTuple):
+    """Counters and gauges of one machine at one instant; None is unknown. A tuple, for a sweep makes thousands.
+
+    at_us: microseconds since the epoch. counter_key: names the life of the CPU counters (host and process
+    start); when it changes, or a counter falls, they began anew. cpu_ns, steal_ns, disk_written_bytes, network_bytes (both ways): since that life began.
+    Reported sizes serve drift detection alone.
+    """
+
+    vm_id: int
+    host: str
+    at_us: int
+    state: str
+    counter_key: str
+    cpu_ns: int | None
+    steal_ns: int | None
+    memory_used_bytes: int | None
+    storage_used_bytes: int | None
+    disk_written_bytes: int | None
+    network_bytes: int | None
+    vcpus: int | None
+    memory_mib: int | None
+    storage_gib: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One sweep over a pool: a reading per machine that answered, and why the others did not."""
+
+    readings: tuple[Reading, ...]
+    faults: tuple[Fault, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a plan. before/after: what it changes, as JSON values; `after` of a create holds size, host, image.
+
+    A step says the state wanted, so applying it twice is applying it once.
+    """
+
+    kind: StepKind
+    vm_id: int
+    name: str
+    before: Mapping[str, object] | None
+    after: Mapping[str, object] | None
+    is_live: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What a step came to: when it took effect by the cloud's own record, and where the machine is."""
+
+    at: datetime
+    external_id: str | None
+    host: str | None

@@ -1,0 +1,1 @@
+"""What finance, the panel and a unit read."""
