@@ -21,7 +21,7 @@ KNOWN_DRIVERS = ("embedded", "external", "libvirt", "openstack")
 
 @dataclass(frozen=True, slots=True)
 class PoolFacts:
-    """What a driver is told of its pool. hosts: code -> its options in the inventory; state_folder: the home's."""
+    """What a driver is told of its pool. hosts: code -> its options; state_folder: where it may keep a state."""
 
     code: str
     options: Mapping[str, Any]
@@ -45,7 +45,7 @@ class Driver(Protocol):
         ...
 
     def apply(self, step: Step) -> Applied:
-        """Brings one machine to the state the step wants; done before, it answers with the first time's instant."""
+        """Brings one machine to the state the step wants; done before: the first time's instant."""
         ...
 
     def close(self) -> None: ...

@@ -78,10 +78,11 @@ class Observation:
 
 
 class Reading(NamedTuple):
-    """Counters and gauges of one machine at one instant; None is unknown. A tuple, for a sweep makes thousands.
+    """Counters and gauges of one machine at one instant; None is unknown. A tuple: a sweep makes thousands.
 
     at_us: microseconds since the epoch. counter_key: names the life of the CPU counters (host and process
-    start); when it changes, or a counter falls, they began anew. cpu_ns, steal_ns, disk_written_bytes, network_bytes (both ways): since that life began.
+    start); when it changes, or a counter falls, they began anew. cpu_ns, steal_ns, disk_written_bytes,
+    network_bytes (both ways): since that life began.
     Reported sizes serve drift detection alone.
     """
 
@@ -111,7 +112,7 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a plan. before/after: what it changes, as JSON values; `after` of a create holds size, host, image.
+    """One step of a plan. before/after: what it changes, as JSON values; provisioning/steps.py says which.
 
     A step says the state wanted, so applying it twice is applying it once.
     """

@@ -81,7 +81,10 @@ class VmRow(Base):
 
 
 class ChangeRow(Base):
-    """A plan that was begun. state: planned, running, done, failed, undone. checksum: of the plan as printed."""
+    """A plan that was begun; checksum: of the plan as printed.
+
+    state: planned, running, ordered (waits for somebody's report), undoing, then done, failed or undone.
+    """
 
     __tablename__ = "change"
     id: Mapped[int] = mapped_column(Id, primary_key=True)
@@ -94,7 +97,10 @@ class ChangeRow(Base):
 
 
 class ChangeStepRow(Base):
-    """One journalled step. state: pending, running, done, failed, undone. at: when the cloud says it took effect."""
+    """One journalled step. started_at: when we first asked; at: when the cloud says it took effect.
+
+    state: pending, running, ordered, undoing, then done, failed or undone; running and undoing are uncertain.
+    """
 
     __tablename__ = "change_step"
     __table_args__ = (UniqueConstraint("change_id", "position"),)
@@ -107,5 +113,6 @@ class ChangeStepRow(Base):
     before: Mapped[dict[str, Any] | None] = mapped_column(JsonText)
     after: Mapped[dict[str, Any] | None] = mapped_column(JsonText)
     is_live: Mapped[bool] = mapped_column(default=True)
+    started_at: Mapped[datetime | None] = mapped_column(Instant)
     at: Mapped[datetime | None] = mapped_column(Instant)
     error: Mapped[str | None] = mapped_column(Text)

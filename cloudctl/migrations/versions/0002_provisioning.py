@@ -88,6 +88,7 @@ def upgrade() -> None:
         sa.Column("before", JsonText),
         sa.Column("after", JsonText),
         sa.Column("is_live", sa.Boolean, nullable=False),
+        sa.Column("started_at", Instant),
         sa.Column("at", Instant),
         sa.Column("error", sa.Text),
         sa.UniqueConstraint("change_id", "position"),

@@ -1,0 +1,83 @@
+"""The one way a step is written down: what `before` and `after` hold for each kind, and its inverse.
+
+create   after: vcpus, memory_mib, storage_gib, and host, image, network (each None when not chosen yet)
+resize   before, after: vcpus, memory_mib, storage_gib
+start    before: state off;     after: state running
+stop     before: state running; after: state off
+reboot   after: not_before, the instant (ISO 8601) since when it must have started anew
+migrate  before, after: host
+delete   before: vcpus, memory_mib, storage_gib, host
+"""
+
+from datetime import datetime
+
+from cloudctl.core.clock import as_utc
+from cloudctl.core.quantity import Size
+from provisioning.model import Step, StepKind
+
+
+def create_step(
+    vm_id: int,
+    name: str,
+    size: Size,
+    *,
+    host: str | None = None,
+    image: str | None = None,
+    network: str | None = None,
+) -> Step:
+    """host None: `begin_change` places the machine."""
+    after = {**size.as_json(), "host": host, "image": image, "network": network}
+    return Step(StepKind.CREATE, vm_id, name, None, after)
+
+
+def resize_step(vm_id: int, name: str, before: Size, after: Size, *, is_live: bool = True) -> Step:
+    """is_live False: with a power cycle even where the cloud could do without."""
+    return Step(StepKind.RESIZE, vm_id, name, before.as_json(), after.as_json(), is_live)
+
+
+def start_step(vm_id: int, name: str) -> Step:
+    return Step(StepKind.START, vm_id, name, {"state": "off"}, {"state": "running"})
+
+
+def stop_step(vm_id: int, name: str) -> Step:
+    return Step(StepKind.STOP, vm_id, name, {"state": "running"}, {"state": "off"}, is_live=False)
+
+
+def reboot_step(vm_id: int, name: str, not_before: datetime) -> Step:
+    return Step(
+        StepKind.REBOOT, vm_id, name, None, {"not_before": as_utc(not_before).isoformat()}, is_live=False
+    )
+
+
+def migrate_step(
+    vm_id: int, name: str, before: str | None, after: str | None, *, is_live: bool = True
+) -> Step:
+    """after None: `begin_change` chooses the host."""
+    return Step(StepKind.MIGRATE, vm_id, name, {"host": before}, {"host": after}, is_live)
+
+
+def delete_step(vm_id: int, name: str, size: Size, host: str | None) -> Step:
+    return Step(StepKind.DELETE, vm_id, name, {**size.as_json(), "host": host}, None, is_live=False)
+
+
+def wanted_size(step: Step) -> Size:
+    """The size a create or a resize asks for."""
+    assert step.after is not None
+    return Size.from_json(step.after)
+
+
+def inverse(step: Step) -> Step | None:
+    """The step that takes this one back; None for a reboot (no trace) and a delete (it is gone)."""
+    match step.kind:
+        case StepKind.CREATE:
+            assert step.after is not None
+            host = step.after.get("host")
+            return delete_step(step.vm_id, step.name, wanted_size(step), str(host) if host else None)
+        case StepKind.START:
+            return stop_step(step.vm_id, step.name)
+        case StepKind.STOP:
+            return start_step(step.vm_id, step.name)
+        case StepKind.RESIZE | StepKind.MIGRATE:
+            return Step(step.kind, step.vm_id, step.name, step.after, step.before, step.is_live)
+        case StepKind.REBOOT | StepKind.DELETE:
+            return None

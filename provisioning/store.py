@@ -1,0 +1,141 @@
+"""The ledger's questions about pools, hosts, machines and the journal of changes."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from cloudctl.core.clock import Clock
+from cloudctl.core.errors import NotFound
+from provisioning.driver import Driver, PoolFacts, open_driver
+from provisioning.model import Step, StepKind
+from provisioning.tables import ChangeRow, ChangeStepRow, HostRow, ImageRow, PoolRow, VmRow
+
+# A change in one of these states still has its machines in hand.
+OPEN_STATES = ("planned", "running", "ordered", "undoing")
+
+
+def find_vm(session: Session, name: str) -> VmRow:
+    """The machine of that name, retired ones included. NotFound."""
+    row = session.scalar(select(VmRow).where(VmRow.name == name))
+    if row is None:
+        raise NotFound("There is no machine “{name}”.", name=name)
+    return row
+
+
+def find_pool(session: Session, code: str) -> PoolRow:
+    """The pool of that code, unless it was removed. NotFound."""
+    row = session.scalar(select(PoolRow).where(PoolRow.code == code, PoolRow.removed_at.is_(None)))
+    if row is None:
+        raise NotFound("There is no pool “{code}”.", code=code)
+    return row
+
+
+def get_vm(session: Session, vm_id: int) -> VmRow:
+    return session.get_one(VmRow, vm_id)
+
+
+def get_pool(session: Session, pool_id: int) -> PoolRow:
+    return session.get_one(PoolRow, pool_id)
+
+
+def vms(
+    session: Session,
+    *,
+    pool_id: int | None = None,
+    system_ids: Sequence[int] | None = None,
+    states: Sequence[str] | None = None,
+) -> Sequence[VmRow]:
+    """Machines by name; each argument narrows them."""
+    query = select(VmRow).order_by(VmRow.name)
+    if pool_id is not None:
+        query = query.where(VmRow.pool_id == pool_id)
+    if system_ids is not None:
+        query = query.where(VmRow.system_id.in_(system_ids))
+    if states is not None:
+        query = query.where(VmRow.state.in_(states))
+    return session.scalars(query).all()
+
+
+def pools(session: Session) -> Sequence[PoolRow]:
+    """Pools not removed, by code."""
+    return session.scalars(select(PoolRow).where(PoolRow.removed_at.is_(None)).order_by(PoolRow.code)).all()
+
+
+def hosts(session: Session, pool_id: int | None = None) -> Sequence[HostRow]:
+    """Hosts not removed, by pool and code."""
+    query = select(HostRow).where(HostRow.removed_at.is_(None)).order_by(HostRow.pool_id, HostRow.code)
+    if pool_id is not None:
+        query = query.where(HostRow.pool_id == pool_id)
+    return session.scalars(query).all()
+
+
+def images(session: Session, pool_id: int | None = None) -> Sequence[ImageRow]:
+    """Images not removed, by pool and code."""
+    query = select(ImageRow).where(ImageRow.removed_at.is_(None)).order_by(ImageRow.pool_id, ImageRow.code)
+    if pool_id is not None:
+        query = query.where(ImageRow.pool_id == pool_id)
+    return session.scalars(query).all()
+
+
+def pool_facts(session: Session, pool: PoolRow, home: Path) -> PoolFacts:
+    """What the pool's driver is told; a driver keeps its own state under home/clouds/<pool>."""
+    return PoolFacts(
+        pool.code,
+        pool.options,
+        {host.code: _host_options(host) for host in hosts(session, pool.id)},
+        home / "clouds" / pool.code,
+    )
+
+
+def _host_options(host: HostRow) -> Mapping[str, Any]:
+    return {**host.options, "uri": host.uri, "rack": host.rack, "is_draining": host.is_draining}
+
+
+def open_pool_driver(session: Session, pool: PoolRow, home: Path, clock: Clock) -> Driver:
+    """The pool's driver; the caller closes it. Refused when this install carries none of that name."""
+    return open_driver(pool.driver, pool_facts(session, pool, home), clock)
+
+
+def find_change(session: Session, change_id: int) -> ChangeRow:
+    """NotFound for a number no change has."""
+    row = session.get(ChangeRow, change_id)
+    if row is None:
+        raise NotFound("There is no change {number}.", number=change_id)
+    return row
+
+
+def changes(session: Session, states: Sequence[str] | None = None) -> Sequence[ChangeRow]:
+    """Changes by number; `states` narrows them."""
+    query = select(ChangeRow).order_by(ChangeRow.id)
+    if states is not None:
+        query = query.where(ChangeRow.state.in_(states))
+    return session.scalars(query).all()
+
+
+def change_steps(session: Session, change_id: int) -> Sequence[ChangeStepRow]:
+    """A change's steps in their order."""
+    query = select(ChangeStepRow).where(ChangeStepRow.change_id == change_id)
+    return session.scalars(query.order_by(ChangeStepRow.position)).all()
+
+
+def open_steps(
+    session: Session, vm_ids: Sequence[int] | None = None
+) -> Sequence[tuple[ChangeRow, ChangeStepRow]]:
+    """Steps of changes still in hand, with their change; `vm_ids` narrows them."""
+    query = (
+        select(ChangeRow, ChangeStepRow)
+        .join(ChangeStepRow, ChangeStepRow.change_id == ChangeRow.id)
+        .where(ChangeRow.state.in_(OPEN_STATES))
+        .order_by(ChangeRow.id, ChangeStepRow.position)
+    )
+    if vm_ids is not None:
+        query = query.where(ChangeStepRow.vm_id.in_(vm_ids))
+    return [(change, step) for change, step in session.execute(query)]
+
+
+def step_of(row: ChangeStepRow, name: str) -> Step:
+    """A journalled row as the step it stands for."""
+    return Step(StepKind(row.kind), row.vm_id, name, row.before, row.after, row.is_live)
