@@ -1,0 +1,11 @@
+"""Every table of every package, imported here so that they can be compared with what the migrations make."""
+
+import cloudctl.core.tables
+import metering.tables
+import provisioning.tables
+from cloudctl.core.database import Base
+
+__all__ = ["TABLE_MODULES", "metadata"]
+
+TABLE_MODULES = (cloudctl.core.tables, provisioning.tables, metering.tables)
+metadata = Base.metadata

@@ -1,0 +1,139 @@
+"""Fixtures for all tests: a ready home, its context, other people's contexts, and the command line in-process."""
+
+import io
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
+
+from cloudctl.core.clock import DrivenClock, FileClock
+from cloudctl.core.identity import Role
+from cloudctl.core.settings import FILE_NAME
+from cloudctl.core.tables import PersonRow, UnitRow
+from cloudctl.operations.context import CLOCK_FILE, Context, find_actor, open_context
+from cloudctl.operations.initialise import initialise
+
+# 2026-10-01T00:00+08:00, where every test home's clock begins.
+START = datetime(2026, 9, 30, 16, tzinfo=UTC)
+
+# Timings of a shared machine are no property of the code.
+hypothesis_settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("house")
+
+
+class HomeClock(DrivenClock):
+    """A driven clock that writes its home's clock file too, so that the command line sees the same time."""
+
+    def __init__(self, home: Path) -> None:
+        self._file = FileClock(home / CLOCK_FILE)
+        super().__init__(self._file.now())
+
+    def move_to(self, instant: datetime) -> None:
+        super().move_to(instant)
+        self._file.move_to(instant)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a call of the command line left behind."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture(autouse=True)
+def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of the machine that runs the tests reaches them."""
+    for name in [name for name in os.environ if name.startswith("CLOUDCTL_") and name != "CLOUDCTL_TRACES"]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def template_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home migrated once per session; tests get copies."""
+    home = tmp_path_factory.mktemp("template") / "home"
+    home.mkdir()
+    (home / FILE_NAME).write_text('[clock]\nmode = "driven"\n')
+    FileClock(home / CLOCK_FILE).move_to(START)
+    initialise(home, language="en")
+    return home
+
+
+@pytest.fixture
+def home(template_home: Path, tmp_path: Path) -> Path:
+    """An initialised home with English texts, no inventory, its clock at 2026-10-01T00:00+08:00."""
+    target = tmp_path / "home"
+    shutil.copytree(template_home, target)
+    return target
+
+
+@pytest.fixture
+def ctx(home: Path) -> Iterator[Context]:
+    """The founder's context (operator, sysadmin). Its clock is driven: ctx.clock.move_to(…), ctx.clock.advance(…)."""
+    with open_context(home) as context:
+        yield replace(context, clock=HomeClock(home))
+
+
+@pytest.fixture
+def as_person() -> Callable[..., Context]:
+    """as_person(ctx, login): the same context for another person of the ledger.
+
+    as_person(ctx, login, "panel", …, unit="fin") records him first, with these roles (and his unit's code).
+    """
+
+    def switch(context: Context, login: str, *roles: str, unit: str | None = None) -> Context:
+        if roles:
+            _record_person(context, login, roles, unit)
+        with context.reading() as session:
+            return context.acting_as(find_actor(session, context.settings, login, "cli"))
+
+    return switch
+
+
+def _record_person(context: Context, login: str, roles: tuple[str, ...], unit: str | None) -> None:
+    with context.writing() as session:
+        row = session.query(PersonRow).filter_by(login=login).one_or_none()
+        if row is None:
+            row = PersonRow(login=login, name=login, roles=[], is_founder=False)
+            session.add(row)
+        row.roles = [str(Role(role)) for role in roles]
+        row.unit_id = session.query(UnitRow).filter_by(code=unit).one().id if unit else None
+
+
+@pytest.fixture
+def run_cli(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """run_cli(home, *args, login=None, lang="en", stdin=""): the command in this process, without a terminal."""
+
+    def run(home: Path, *args: Any, login: str | None = None, lang: str = "en", stdin: str = "") -> Result:
+        from cloudctl.cli.failures import run_guarded
+        from cloudctl.cli.main import cli
+
+        as_login = ["--as", login] if login else []
+        streams = {name: io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for name in ("stdout", "stderr")}
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stdin", io.StringIO(stdin))
+            for name, stream in streams.items():
+                patch.setattr(sys, name, stream)
+            code = run_guarded(cli, ["--home", str(home), "--lang", lang, *as_login, *map(str, args)])
+            out, err = (_written(stream) for stream in streams.values())
+        return Result(code, out, err)
+
+    return run
+
+
+def _written(stream: io.TextIOWrapper) -> str:
+    if stream.closed:
+        return ""
+    stream.flush()
+    data = stream.buffer
+    assert isinstance(data, io.BytesIO)
+    return data.getvalue().decode()
