@@ -1,15 +1,12 @@
-"""Finds what the inventory put into the ledger: units, systems, people, equipment; removed ones stay findable."""
+"""Finds the estate in the ledger: units, systems, people, equipment; removed ones stay findable."""
 
 from collections.abc import Sequence
-from typing import TypeVar
 
-from sqlalchemy import Select, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cloudctl.core.errors import NotFound
 from cloudctl.core.tables import EquipmentRow, PersonRow, SystemRow, UnitRow
-
-R = TypeVar("R", UnitRow, SystemRow, EquipmentRow)
 
 
 def units(session: Session, *, removed: bool = False) -> Sequence[UnitRow]:
@@ -37,7 +34,7 @@ def equipment(session: Session, *, removed: bool = False) -> Sequence[EquipmentR
 
 def find_unit(session: Session, code: str) -> UnitRow:
     """The unit of that code, in force or removed. NotFound."""
-    row = session.scalar(_by_code(UnitRow, code))
+    row = session.scalar(select(UnitRow).where(UnitRow.code == code))
     if row is None:
         raise NotFound("There is no unit “{code}”.", code=code)
     return row
@@ -45,7 +42,7 @@ def find_unit(session: Session, code: str) -> UnitRow:
 
 def find_system(session: Session, code: str) -> SystemRow:
     """The system of that code, in force or removed. NotFound."""
-    row = session.scalar(_by_code(SystemRow, code))
+    row = session.scalar(select(SystemRow).where(SystemRow.code == code))
     if row is None:
         raise NotFound("There is no system “{code}”.", code=code)
     return row
@@ -53,7 +50,7 @@ def find_system(session: Session, code: str) -> SystemRow:
 
 def find_equipment(session: Session, code: str) -> EquipmentRow:
     """The equipment of that code, in force or removed. NotFound."""
-    row = session.scalar(_by_code(EquipmentRow, code))
+    row = session.scalar(select(EquipmentRow).where(EquipmentRow.code == code))
     if row is None:
         raise NotFound("There is no equipment “{code}”.", code=code)
     return row
@@ -75,7 +72,3 @@ def unit_codes(session: Session) -> dict[int, str]:
 def system_codes(session: Session) -> dict[int, str]:
     """The code of every system there ever was, by id."""
     return {row.id: row.code for row in systems(session, removed=True)}
-
-
-def _by_code(table: type[R], code: str) -> Select[tuple[R]]:
-    return select(table).where(table.code == code)

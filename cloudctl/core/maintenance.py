@@ -39,7 +39,7 @@ class Window:
 
 
 def parse_window(text: str) -> Window:
-    """Reads "Sat 22:00-Sun 06:00", or "Sat 22:00-23:30" within one day. ValueError on another form or emptiness."""
+    """Reads "Sat 22:00-Sun 06:00", or "Sat 22:00-23:30" within a day. ValueError on another form."""
     match = _FORM.fullmatch(text)
     if not match:
         raise ValueError(f"not a weekly window: {text!r}")
