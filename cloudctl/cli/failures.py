@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from cloudctl.cli.command import translate
-from cloudctl.core.errors import CloudctlError, InvalidInput, Message
+from cloudctl.core.errors import CloudctlError, Message
 from cloudctl.core.i18n import Catalogue
 
 
@@ -40,10 +40,9 @@ def run_guarded(command: click.Command, arguments: Sequence[str] | None = None) 
 def tell(failure: CloudctlError) -> None:
     """Message, reasons with their places, and what to do next, on stderr."""
     click.echo(translate("Error: {message}", message=failure.message), err=True)
-    if isinstance(failure, InvalidInput):
-        for reason in failure.problems:
-            place = f"{reason.place}: " if reason.place else ""
-            click.echo(f"  {place}{_text(reason.message)}", err=True)
+    for reason in failure.problems:
+        place = f"{reason.place}: " if reason.place else ""
+        click.echo(f"  {place}{_text(reason.message)}", err=True)
     if failure.hint:
         click.echo(_text(failure.hint), err=True)
 

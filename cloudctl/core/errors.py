@@ -16,26 +16,6 @@ class Message:
         return self.template.format(**self.values)
 
 
-class CloudctlError(Exception):
-    """Root of all expected failures. Exit code 1 unless a subclass says otherwise."""
-
-    exit_code = 1
-
-    def __init__(self, template: str, *, hint: Message | None = None, **values: Any) -> None:
-        self.message = Message(template, values)
-        self.hint = hint
-        super().__init__(template)
-
-    def __str__(self) -> str:
-        return str(self.message)
-
-
-class UsageError(CloudctlError):
-    """The command was called in a way it does not understand."""
-
-    exit_code = 2
-
-
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One reason why an input was refused, with its place ("file:line:column", or "" when it has none)."""
@@ -51,14 +31,43 @@ def problem(place: str, template: str, **values: Any) -> Problem:
     return Problem(place, Message(template, values))
 
 
+class CloudctlError(Exception):
+    """Root of all expected failures; problems: its reasons one by one, where there are several.
+
+    Exit code 1 unless a subclass says otherwise.
+    """
+
+    exit_code = 1
+
+    def __init__(
+        self, template: str, *, hint: Message | None = None, problems: Sequence[Problem] = (), **values: Any
+    ) -> None:
+        self.message = Message(template, values)
+        self.hint = hint
+        self.problems = tuple(problems)
+        super().__init__(template)
+
+    def __str__(self) -> str:
+        return str(self.message)
+
+
+class UsageError(CloudctlError):
+    """The command was called in a way it does not understand."""
+
+    exit_code = 2
+
+
 class InvalidInput(CloudctlError):
     """Input refused whole: nothing changed, every reason listed."""
 
     exit_code = 3
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("The input was refused and nothing was changed: {count} problem(s).", count=len(problems))
+        super().__init__(
+            "The input was refused and nothing was changed: {count} problem(s).",
+            problems=problems,
+            count=len(problems),
+        )
 
     def __str__(self) -> str:
         return "\n".join([super().__str__(), *map(str, self.problems)])
