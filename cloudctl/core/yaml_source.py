@@ -1,35 +1,25 @@
 """Reads a YAML file that people keep: strict, bounded, every error at once with file, line and column."""
 
 import json
-import math
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-import yaml
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import PydanticCustomError
 
 from cloudctl.core.clock import as_utc
 from cloudctl.core.errors import InvalidInput, NotFound, Problem, problem
 from cloudctl.core.money import parse_decimal, parse_fen
-from cloudctl.core.yaml_problems import Loc, Marks, translated
+from cloudctl.core.yaml_problems import Marks, translated
+from cloudctl.core.yaml_tree import read_tree
 
 MAX_BYTES = 32 * 1024 * 1024
-MAX_DEPTH = 32
-MAX_NODES = 3_000_000
-
-# The plain scalars of YAML 1.2's core schema, without octal, hexadecimal and infinity: those stay text,
-# and so does a number with leading zeros. YAML 1.1's traps (no = false, 22:00 = 1320) are not ours.
-_NULL = frozenset({"", "~", "null"})
-_BOOL = {"true": True, "false": False}
-_INT = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]{1,3})?")
 _UNWANTED = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_PLAIN_DECIMAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,12})?")
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -54,7 +44,7 @@ def _utc(instant: datetime) -> datetime:
 
 def _decimal(value: Any) -> Decimal:
     try:
-        return parse_decimal(value)
+        return parse_decimal(_digits(value))
     except ValueError:
         raise wrong(
             "“{value}” is not a decimal number written as text, in quotes.", value=str(value)
@@ -63,12 +53,19 @@ def _decimal(value: Any) -> Decimal:
 
 def _fen(value: Any) -> int:
     try:
-        return parse_fen(value)
+        return parse_fen(_digits(value))
     except ValueError:
         raise wrong(
             "“{value}” is not an amount of money: write text with at most two decimal places, in quotes.",
             value=str(value),
         ) from None
+
+
+def _digits(value: Any) -> str:
+    """Text of a plain decimal of sane length: an exponent would make a number as long as it likes."""
+    if not isinstance(value, str) or not _PLAIN_DECIMAL.fullmatch(value):
+        raise ValueError("not a plain decimal")
+    return value
 
 
 # Types for the fields of a YamlModel.
@@ -87,17 +84,27 @@ def load_document(path: Path, model: type[M]) -> tuple[M, Marks]:
 
 def parse_document(text: str, name: str, model: type[M]) -> tuple[M, Marks]:
     """The same from a text; `name` stands for the file in places."""
-    tree = _Tree(name)
-    tree.read(text)
-    problems = list(tree.problems)
+    tree = read_tree(text, name)
+    checked = check_form(tree.document, model)
+    if isinstance(checked, ValidationError):
+        raise refusal([*tree.problems, *translated(checked, tree.marks, tree.refused)])
+    if tree.problems:
+        raise refusal(tree.problems)
+    return checked, tree.marks
+
+
+def check_form(document: Any, model: type[M]) -> M | ValidationError:
+    """The plain values as `model`, or all that pydantic says against them."""
     try:
         # JSON mode: a list is good for a tuple and a text for a date, yet nothing is coerced.
-        document = model.model_validate_json(json.dumps(tree.document, allow_nan=False), strict=True)
+        return model.model_validate_json(json.dumps(document, allow_nan=False), strict=True)
     except ValidationError as failure:
-        problems += translated(failure, tree.marks, tree.refused)
-    if problems:
-        raise InvalidInput(sorted(problems, key=_line_and_column))
-    return document, tree.marks
+        return failure
+
+
+def refusal(problems: Sequence[Problem]) -> InvalidInput:
+    """The error that lists the problems of one file in the order of their places."""
+    return InvalidInput(sorted(problems, key=_line_and_column))
 
 
 def read_text(path: Path) -> str:
@@ -136,174 +143,9 @@ def _decoded(data: bytes, path: Path) -> str:
 
 
 def _line_and_column(reason: Problem) -> tuple[int, int]:
-    _, line, column = reason.place.rsplit(":", 2)
-    return int(line), int(column)
+    parts = reason.place.rsplit(":", 2)
+    return (int(parts[1]), int(parts[2])) if len(parts) == 3 else (0, 0)
 
 
 def _place_of(before: str, name: str) -> str:
     return f"{name}:{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}"
-
-
-class _Tree:
-    """Builds the document from the parser's events: no recursion, no aliases, no tags, no duplicate keys."""
-
-    def __init__(self, name: str) -> None:
-        self.document: Any = None
-        self.marks = Marks(name)
-        self.problems: list[Problem] = []
-        self.refused: set[Loc] = set()
-        self._open: list[_Branch] = []
-        self._nodes = 0
-        self._documents = 0
-
-    def read(self, text: str) -> None:
-        """Takes in the whole text; InvalidInput at once where nothing sensible can follow."""
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        try:
-            for event in _events(text, loader):
-                self._take(event)
-        except yaml.MarkedYAMLError as failure:
-            self._stop(
-                _position(failure.problem_mark), "This is not YAML: {reason}", reason=failure.problem or ""
-            )
-        except yaml.YAMLError as failure:
-            self._stop((1, 1), "This is not YAML: {reason}", reason=str(failure).splitlines()[0])
-        if not self._documents:
-            self._stop((1, 1), "The file is empty.")
-
-    def _take(self, event: yaml.Event) -> None:
-        at = _position(event.start_mark)
-        if isinstance(event, yaml.DocumentStartEvent):
-            self._documents += 1
-            if self._documents > 1:
-                self._stop(at, "A second document begins here; the file may hold only one.")
-        elif isinstance(event, yaml.AliasEvent):
-            self._place_value(None, at, "Aliases (*{anchor}) are not allowed.", anchor=event.anchor)
-        elif isinstance(event, yaml.ScalarEvent):
-            self._scalar(event, at)
-        elif isinstance(event, yaml.MappingStartEvent):
-            self._begin({}, event, at)
-        elif isinstance(event, yaml.SequenceStartEvent):
-            self._begin([], event, at)
-        elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
-            self._open.pop()
-
-    def _scalar(self, event: yaml.ScalarEvent, at: tuple[int, int]) -> None:
-        refusal = _tag_refusal(event.tag)
-        branch = self._open[-1] if self._open else None
-        if branch and branch.wants_key:
-            self._key(branch, event.value, at)
-        elif "\\" in repr(event.value) and not _is_unicode(event.value):
-            self._place_value(None, at, "This text is not Unicode.")
-        else:
-            value = _plain(event.value) if event.implicit[0] and not event.style else event.value
-            self._place_value(value, at, refusal, tag=event.tag)
-
-    def _key(self, branch: "_Branch", key: str, at: tuple[int, int]) -> None:
-        branch.key = key
-        branch.is_duplicate = key in branch.value
-        if branch.is_duplicate:
-            first = self.marks.keys[(*branch.loc, key)][0]
-            self._note(
-                at,
-                "The key “{key}” stands here a second time; the first is in line {line}.",
-                key=key,
-                line=first,
-            )
-        else:
-            self.marks.keys.setdefault((*branch.loc, key), at)
-
-    def _begin(self, value: Any, event: Any, at: tuple[int, int]) -> None:
-        if self._open and self._open[-1].wants_key:
-            self._stop(at, "A key must be plain text.")
-        if len(self._open) >= MAX_DEPTH:
-            self._stop(at, "The file is nested deeper than {limit} levels.", limit=MAX_DEPTH)
-        loc = self._place_value(value, at, _tag_refusal(event.tag), tag=event.tag)
-        self._open.append(_Branch(value, loc))
-
-    def _place_value(self, value: Any, at: tuple[int, int], refusal: str = "", **values: Any) -> Loc:
-        self._nodes += 1
-        if self._nodes > MAX_NODES:
-            self._stop(at, "The file holds more than {limit} values.", limit=MAX_NODES)
-        loc: Loc = ()
-        if not self._open:
-            self.document = value
-        else:
-            branch = self._open[-1]
-            if refusal and branch.wants_key:
-                self._stop(at, "A key must be plain text.")
-            loc = branch.put(value)
-        self.marks.values.setdefault(loc, at)
-        if refusal:
-            self.refused.add(loc)
-            self._note(at, refusal, **values)
-        return loc
-
-    def _note(self, at: tuple[int, int], template: str, **values: Any) -> None:
-        self.problems.append(problem(f"{self.marks.file}:{at[0]}:{at[1]}", template, **values))
-
-    def _stop(self, at: tuple[int, int], template: str, **values: Any) -> None:
-        self._note(at, template, **values)
-        raise InvalidInput(self.problems)
-
-
-@dataclass(slots=True)
-class _Branch:
-    """A mapping or list being filled."""
-
-    value: Any
-    loc: Loc
-    key: str | None = None
-    is_duplicate: bool = False
-
-    @property
-    def wants_key(self) -> bool:
-        return isinstance(self.value, dict) and self.key is None
-
-    def put(self, value: Any) -> Loc:
-        """Adds the value; a second value of the same key is checked for form and dropped."""
-        if isinstance(self.value, list):
-            self.value.append(value)
-            return (*self.loc, len(self.value) - 1)
-        key = self.key or ""
-        self.key = None
-        if not self.is_duplicate:
-            self.value[key] = value
-        return (*self.loc, key)
-
-
-def _events(text: str, loader: Any) -> Iterator[yaml.Event]:
-    yield from yaml.parse(text, Loader=loader)
-
-
-def _position(mark: Any) -> tuple[int, int]:
-    return (mark.line + 1, mark.column + 1) if mark else (1, 1)
-
-
-def _tag_refusal(tag: str | None) -> str:
-    return "" if tag in (None, "!") else "Tags ({tag}) are not allowed."
-
-
-def _plain(text: str) -> Any:
-    if text in _NULL:
-        return None
-    if text in _BOOL:
-        return _BOOL[text]
-    if _INT.fullmatch(text):
-        return int(text)
-    if (
-        _FLOAT.fullmatch(text)
-        and not re.match(r"[-+]?0[0-9]", text)
-        and not re.fullmatch(r"[-+]?[0-9]+", text)
-    ):
-        number = float(text)
-        return number if math.isfinite(number) else text
-    return text
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
