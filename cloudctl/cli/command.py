@@ -1,21 +1,27 @@
-"""Commands whose help is read in the chosen language and ends with examples."""
+"""Commands whose help and errors are read in the chosen language, with near ones named for a mistyped word."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 import click
 
+from cloudctl.cli.layout import TranslatedContext
 from cloudctl.core.i18n import DEFAULT_LANGUAGE, LANGUAGES, Catalogue
+
+# Where a call keeps the language of the home it has opened.
+SITE_LANGUAGE = "cloudctl.site_language"
 
 
 def chosen_language() -> str:
-    """--lang where click has read it, else CLOUDCTL_LANG, else the locale's, else Chinese."""
+    """--lang, else CLOUDCTL_LANG, else the opened home's, else the locale's, else Chinese."""
     context = click.get_current_context(silent=True)
     root = context.find_root() if context else None
-    picked = (root.params.get("lang") if root else None) or os.environ.get("CLOUDCTL_LANG")
-    if picked in LANGUAGES:
-        return str(picked)
+    asked = ((root.params.get("lang"), root.meta.get(SITE_LANGUAGE)) if root else (None, None))
+    for language in (asked[0], os.environ.get("CLOUDCTL_LANG"), asked[1]):
+        if language in LANGUAGES:
+            return str(language)
     return "en" if os.environ.get("LC_ALL", os.environ.get("LANG", "")).startswith("en") else DEFAULT_LANGUAGE
 
 
@@ -23,38 +29,78 @@ def translate(template: str, **values: Any) -> str:
     return Catalogue(chosen_language()).text(template, **values)
 
 
+def near_ones(name: str, known: Sequence[str]) -> str:
+    """“ Did you mean: …?”, or nothing."""
+    near = get_close_matches(name, known)
+    return translate("Did you mean: {names}?", names=", ".join(near)) if near else ""
+
+
 class TranslatedCommand(click.Command):
     """A command with examples; summary, options and headings come from the catalogue."""
+
+    context_class = TranslatedContext
 
     def __init__(self, *args: Any, examples: Sequence[str] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.examples = tuple(examples)
 
+    @property
+    def summary(self) -> str:
+        """The command's one sentence, in the reader's language."""
+        return translate(" ".join((self.help or "").split())) if self.help else ""
+
     def get_short_help_str(self, limit: int = 45) -> str:
-        return translate(" ".join((self.help or "").split()))
+        return self.summary
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """What is too much is told in the reader's language, which click's own check would not."""
+        takes_rest = ctx.allow_extra_args
+        ctx.allow_extra_args = True
+        rest = super().parse_args(ctx, args)
+        if rest and not takes_rest and not ctx.resilient_parsing:
+            ctx.fail(translate("This is one word too many: {words}", words=" ".join(rest)))
+        return rest
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        pieces = [translate(piece) if piece[:1] == "[" else piece for piece in self.collect_usage_pieces(ctx)]
+        formatter.write_usage(ctx.command_path, " ".join(pieces), prefix=translate("Usage:") + " ")
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         formatter.write_paragraph()
         with formatter.indentation():
-            formatter.write_text(translate(" ".join((self.help or "").split())))
+            formatter.write_text(self.summary)
+
+    def format_arguments(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = [
+            (parameter.make_metavar(ctx), translate(text))
+            for parameter in self.get_params(ctx)
+            if isinstance(parameter, click.Argument) and (text := getattr(parameter, "help", None))
+        ]
+        if rows:
+            with formatter.section(translate("Arguments:")):
+                formatter.write_dl(rows)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        records = []
-        for parameter in self.get_params(ctx):
-            if isinstance(parameter, click.Option) and parameter.help:
-                parameter.help = translate(parameter.help)
-            record = parameter.get_help_record(ctx)
-            if record:
-                records.append(record)
-        if records:
-            with formatter.section(translate("Options")):
-                formatter.write_dl(records)
+        with formatter.section(translate("Options:")):
+            formatter.write_dl(list(self._option_rows(ctx)))
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         if self.examples:
-            with formatter.section(translate("Examples")):
+            with formatter.section(translate("Examples:")):
                 for example in self.examples:
                     formatter.write(f"{'':>{formatter.current_indent}}{example}\n")
+
+    def _option_rows(self, ctx: click.Context) -> Iterator[tuple[str, str]]:
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is None or not isinstance(parameter, click.Option):
+                continue
+            extra = parameter.get_help_extra(ctx)
+            notes = [translate("default: {default}", default=extra["default"])] if "default" in extra else []
+            notes += [extra["range"]] if "range" in extra else []
+            notes += [translate("required")] if "required" in extra else []
+            text = translate(" ".join(parameter.help.split())) if parameter.help else ""
+            yield record[0], f"{text} [{'; '.join(notes)}]".strip() if notes else text
 
 
 class TranslatedGroup(TranslatedCommand, click.Group):
@@ -63,12 +109,27 @@ class TranslatedGroup(TranslatedCommand, click.Group):
     command_class = TranslatedCommand
     group_class = type
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return click.Group.parse_args(self, ctx, args)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        known = self.list_commands(ctx)
+        if args and args[0] not in known and not args[0].startswith("-") and not ctx.resilient_parsing:
+            told = translate("There is no command “{name}”.", name=args[0])
+            ctx.fail(" ".join(filter(None, [told, near_ones(args[0], known)])))
+        return super().resolve_command(ctx, args)
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         TranslatedCommand.format_options(self, ctx, formatter)
         self.format_commands(ctx, formatter)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section(translate("Commands")):
-            formatter.write_dl(
-                [(name, self.commands[name].get_short_help_str()) for name in self.list_commands(ctx)]
-            )
+        with formatter.section(translate("Commands:")):
+            formatter.write_dl(self.command_rows(ctx))
+
+    def command_rows(self, ctx: click.Context) -> list[tuple[str, str]]:
+        """(name, summary) of the commands below."""
+        commands = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
+        return [(name, command.get_short_help_str()) for name, command in commands if command]

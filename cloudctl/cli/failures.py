@@ -1,62 +1,130 @@
 """Errors become one clear message and the contract's exit code; never a traceback."""
 
-import logging
+import errno
+import os
 import sys
-import traceback
+import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
+from cloudctl import __version__
 from cloudctl.cli.command import translate
-from cloudctl.core.errors import CloudctlError, Message
-from cloudctl.core.i18n import Catalogue
+from cloudctl.cli.run import Run
+from cloudctl.cli.wrong_usage import tell_usage
+from cloudctl.core.errors import CloudctlError, InvalidInput, Message, NotFound, Unreachable
+
+# What a shell expects of a process that was interrupted.
+INTERRUPTED = 130
+REFUSED = 5
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-def run_guarded(command: click.Command, arguments: Sequence[str] | None = None) -> int:
+def run_guarded(command: click.Command, arguments: Sequence[str]) -> int:
     """Runs a click command; returns its exit code after telling on stderr what went wrong."""
     try:
-        result = command.main(args=arguments, standalone_mode=False, prog_name="cloudctl")
-        return result if isinstance(result, int) else 0
-    except click.ClickException as failure:
-        failure.show()
-        return 2
-    except click.Abort:
-        click.echo(translate("Aborted."), err=True)
-        return 5
-    except CloudctlError as failure:
-        tell(failure)
-        return failure.exit_code
-    except BrokenPipeError:
-        # The reader of our output has gone (`| head`): nothing to tell, nobody to tell it to.
-        sys.stderr.close()
-        return 0
-    except Exception:
-        click.echo(translate("Something unexpected went wrong; the log is {path}.", path=_keep_traceback()), err=True)
-        return 1
+        with command.make_context("cloudctl", list(arguments)) as context:
+            # Told inside the context, which knows the language and the home.
+            try:
+                result = command.invoke(context)
+                sys.stdout.flush()
+                return result if isinstance(result, int) else 0
+            except BaseException as failure:
+                return explain(failure)
+    except BaseException as failure:
+        return explain(failure)
+
+
+def explain(failure: BaseException) -> int:
+    """Tells what went wrong, and gives the exit code for it."""
+    match failure:
+        case click.exceptions.Exit():
+            return failure.exit_code
+        case click.UsageError():
+            tell_usage(failure)
+            return failure.exit_code
+        case click.ClickException():
+            click.echo(translate("Error: {message}", message=failure.format_message()), err=True)
+            return 2
+        case click.Abort():
+            click.echo("\n" + translate("Not confirmed; nothing was changed."), err=True)
+            return REFUSED
+        case KeyboardInterrupt():
+            click.echo("\n" + translate("Interrupted."), err=True)
+            return INTERRUPTED
+        case CloudctlError():
+            tell(failure)
+            return failure.exit_code
+        case OSError() if isinstance(failure, BrokenPipeError) and _reader_is_gone():
+            return 0
+        case OSError() if (known := _known_trouble(failure)) is not None:
+            tell(known)
+            return known.exit_code
+        case SystemExit():
+            raise failure
+        case _:
+            path = _keep_traceback(failure)
+            click.echo(translate("Something unexpected went wrong; the log is {path}.", path=path), err=True)
+            return 1
 
 
 def tell(failure: CloudctlError) -> None:
     """Message, reasons with their places, and what to do next, on stderr."""
     click.echo(translate("Error: {message}", message=failure.message), err=True)
-    for reason in failure.problems:
-        place = f"{reason.place}: " if reason.place else ""
-        click.echo(f"  {place}{_text(reason.message)}", err=True)
+    if isinstance(failure, InvalidInput):
+        for reason in failure.problems:
+            place = f"{reason.place}: " if reason.place else ""
+            click.echo(f"  {place}{_text(reason.message)}", err=True)
     if failure.hint:
         click.echo(_text(failure.hint), err=True)
 
 
 def _text(message: Message) -> str:
-    from cloudctl.cli.command import chosen_language
-
-    return Catalogue(chosen_language()).message(message)
+    return translate(message.template, **message.values)
 
 
-def _keep_traceback() -> Path:
-    folder = Path(click.get_app_dir("cloudctl")) / "logs"
+def _reader_is_gone() -> bool:
+    """Whether the reader of our output has left (`| head`); then nothing more is written to it, not even at exit."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
+
+
+def _known_trouble(failure: OSError) -> CloudctlError | None:
+    """Files that cannot be read or written are no fault of the program."""
+    path, reason = failure.filename, failure.strerror or str(failure)
+    if failure.errno in FULL:
+        return Unreachable("The disk is full: {path}", path=path or "", hint=Message("Check with “cloudctl doctor”."))
+    if path is None:
+        return None
+    if isinstance(failure, FileNotFoundError):
+        return NotFound("There is no file {path}.", path=path)
+    return Unreachable("{path} cannot be read or written: {reason}", path=path, reason=reason)
+
+
+def _keep_traceback(failure: BaseException) -> Path:
+    """Writes the traceback under HOME/logs, or where there is no home yet under the system's temporary folder."""
+    import traceback
+
+    context = click.get_current_context(silent=True)
+    run = context.find_object(Run) if context else None
+    has_home = run is not None and run.home.is_dir()
+    folder = run.home / "logs" if run is not None and has_home else Path(tempfile.gettempdir())
+    text = f"cloudctl {__version__}, Python {sys.version}\n" + "".join(traceback.format_exception(failure))
+    try:
+        return _written(folder, text)
+    except OSError:
+        return _written(Path(tempfile.gettempdir()), text)
+
+
+def _written(folder: Path, text: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"failure-{datetime.now(UTC):%Y%m%dT%H%M%S}.log"
-    path.write_text(traceback.format_exc())
-    logging.getLogger(__name__).debug("kept %s", path)
-    return path
+    handle, name = tempfile.mkstemp(".log", f"failure-{datetime.now(UTC):%Y%m%dT%H%M%S}-", folder)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+    return Path(name)

@@ -1,6 +1,5 @@
 """The register of command groups: what each is for is known here, its module is loaded when it is called."""
 
-from difflib import get_close_matches
 from importlib import import_module
 
 import click
@@ -53,17 +52,5 @@ class LazyGroup(TranslatedGroup):
         assert isinstance(command, click.Command)
         return command
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in GROUPS and not args[0].startswith("-"):
-            near = get_close_matches(args[0], GROUPS)
-            hint = translate("Did you mean: {names}?", names=", ".join(near)) if near else ""
-            raise click.UsageError(
-                " ".join(filter(None, [translate("There is no command “{name}”.", name=args[0]), hint])), ctx
-            )
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section(translate("Commands")):
-            formatter.write_dl([(name, translate(summary)) for name, (_, summary) in GROUPS.items()])
+    def command_rows(self, ctx: click.Context) -> list[tuple[str, str]]:
+        return [(name, translate(summary)) for name, (_, summary) in GROUPS.items()]

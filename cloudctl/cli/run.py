@@ -1,5 +1,6 @@
 """What a command body works with: the home's context, the answer to "are you sure", and the language."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cloudctl.cli.command import translate
+from cloudctl.cli.command import SITE_LANGUAGE, translate
 from cloudctl.core.errors import Refused
+from cloudctl.core.i18n import LANGUAGES
 
 if TYPE_CHECKING:
     from cloudctl.operations.context import Context
@@ -26,10 +28,22 @@ class Run:
 
     @contextmanager
     def open(self) -> "Iterator[Context]":
-        from cloudctl.operations.context import open_context  # the ledger's libraries load only when it is opened
+        # The ledger's libraries load only when it is opened.
+        from cloudctl.operations.context import open_context
 
-        with open_context(self.home, login=self.login, language=self.language or None) as context:
+        asked = self.language or os.environ.get("CLOUDCTL_LANG")
+        with open_context(
+            self.home, login=self.login, language=asked if asked in LANGUAGES else None
+        ) as context:
+            _speak(context.texts.language)
             yield context
+
+
+def _speak(language: str) -> None:
+    """From here on this call speaks the home's language, unless the person asked for another."""
+    current = click.get_current_context(silent=True)
+    if current:
+        current.find_root().meta[SITE_LANGUAGE] = language
 
 
 def say(template: str, **values: Any) -> None:

@@ -79,7 +79,13 @@ def parse_when(text: str, zone: ZoneInfo, place: str = "") -> datetime:
         return parse_instant(text)
     except (ValueError, OverflowError):
         raise InvalidInput(
-            [problem(place, "“{text}” is neither a date nor a time with an offset (2026-10-01T00:00:00+08:00).", text=text)]
+            [
+                problem(
+                    place,
+                    "“{text}” is neither a date nor a time with an offset (2026-10-01T00:00:00+08:00).",
+                    text=text,
+                )
+            ]
         ) from None
 
 

@@ -8,9 +8,19 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from sqlalchemy import BigInteger, Dialect, Engine, Integer, MetaData, Text, TypeDecorator, create_engine, event
+from sqlalchemy import (
+    BigInteger,
+    Dialect,
+    Engine,
+    Integer,
+    MetaData,
+    Text,
+    TypeDecorator,
+    create_engine,
+    event,
+)
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from cloudctl.core.clock import as_utc
@@ -130,18 +140,44 @@ class Database:
     @contextmanager
     def _session(self, begin: str) -> Iterator[Session]:
         bound = self.engine.execution_options(sqlite_begin=begin)
-        try:
-            with Session(bound, expire_on_commit=False) as session:
-                yield session
-        except OperationalError as failure:
-            raise Unreachable(
-                "The ledger does not answer: {reason}",
-                reason=str(failure.orig),
-                hint=Message("Check with “cloudctl doctor”."),
-            ) from failure
+        with answering(), Session(bound, expire_on_commit=False) as session:
+            yield session
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """The database's own troubles (locked, damaged, read-only, full, gone) as Unreachable, in words."""
+    try:
+        yield
+    except DatabaseError as failure:
+        if type(failure) not in (DatabaseError, OperationalError):
+            # A violated rule of the ledger is a defect of the caller, not of the disk.
+            raise
+        raise _trouble(str(failure.orig)) from failure
+
+
+def _trouble(reason: str) -> Unreachable:
+    told = reason.lower()
+    if "locked" in told or "busy" in told:
+        return Unreachable(
+            "Another process kept the ledger locked for {seconds} s; nothing was changed.", seconds=BUSY_TIMEOUT_S
+        )
+    if "full" in told:
+        return Unreachable("The disk that holds the ledger is full; nothing was changed.")
+    if "readonly" in told or "read-only" in told:
+        return Unreachable("The ledger cannot be written: {reason}", reason=reason)
+    if "malformed" in told or "not a database" in told:
+        return Unreachable(
+            "The ledger is damaged: {reason}",
+            reason=reason,
+            hint=Message("Restore a backup with “cloudctl db restore”."),
+        )
+    return Unreachable(
+        "The ledger does not answer: {reason}", reason=reason, hint=Message("Check with “cloudctl doctor”.")
+    )
 
 
 def open_engine(url: str) -> Engine:

@@ -1,9 +1,7 @@
-"""What people read, in Chinese and English: messages are English in the code, labels are dotted keys in both catalogues."""
+"""What people read, in Chinese and English: messages are English in the code, labels stand in both catalogues."""
 
-import tomllib
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from cloudctl.core.errors import Message
@@ -36,6 +34,10 @@ class Catalogue:
 
 @cache
 def _entries(language: str) -> dict[str, str]:
+    # Loaded with the first text: a call that speaks to nobody (`--version`) does without.
+    import tomllib
+    from importlib.resources import files
+
     folder = files("cloudctl").joinpath("locale", language)
     entries: dict[str, str] = {}
     for part in sorted(folder.iterdir(), key=lambda item: item.name):

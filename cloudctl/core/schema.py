@@ -5,7 +5,7 @@ from typing import Literal
 
 from sqlalchemy import inspect, text
 
-from cloudctl.core.database import Database
+from cloudctl.core.database import Database, answering
 
 SchemaState = Literal["current", "older", "newer"]
 
@@ -18,7 +18,7 @@ def known_revisions() -> list[str]:
 
 def schema_state(database: Database) -> SchemaState:
     """Compares the revision written in the ledger with ours, without loading the migration machinery."""
-    with database.engine.connect() as connection:
+    with answering(), database.engine.connect() as connection:
         if not inspect(connection).has_table("alembic_version"):
             return "older"
         revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()

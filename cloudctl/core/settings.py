@@ -102,7 +102,7 @@ def load_settings(home: Path, environment: Mapping[str, str] = os.environ) -> Se
 
 def _override(document: dict[str, Any], environment: Mapping[str, str]) -> None:
     for name, section in Settings.model_fields.items():
-        keys = section.annotation.model_fields if section.annotation else {}  # type: ignore[union-attr]
+        keys = section.annotation.model_fields if section.annotation else {}
         for key in keys:
             value = environment.get(f"CLOUDCTL_{name}_{key}".upper())
             if value is not None:

@@ -1,4 +1,4 @@
-"""Tables of the ground floor: the site, its units, people, systems and equipment, the audit chain, the outbox, the job record."""
+"""Tables of the ground floor: site, units, people, systems, equipment, audit chain, outbox, job record."""
 
 from datetime import date, datetime
 from typing import Any

@@ -5,12 +5,12 @@ from importlib.resources import files
 from alembic import command
 from alembic.config import Config
 
-from cloudctl.core.database import Database
+from cloudctl.core.database import Database, answering
 
 
 def migrate(database: Database, revision: str = "head") -> None:
     config = Config()
     config.set_main_option("script_location", str(files("cloudctl.migrations")))
-    with database.engine.begin() as connection:
+    with answering(), database.engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
