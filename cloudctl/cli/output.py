@@ -12,11 +12,10 @@ from zoneinfo import ZoneInfo
 import click
 
 from cloudctl.cli.command import translate
+from cloudctl.core.spreadsheet import csv_cell
 
 Row = Mapping[str, Any]
 FORMATS = ("table", "json", "yaml", "csv")
-# Text that a spreadsheet would take for a formula.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def output_option(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -50,11 +49,6 @@ def show_record(record: Row, output: str, zone: ZoneInfo) -> None:
         _write(_csv([plain], list(plain)))
     else:
         _table([{"field": heading(key), "value": value} for key, value in plain.items()], ["field", "value"])
-
-
-def csv_cell(value: Any) -> Any:
-    """Text that starts like a formula gets a leading apostrophe; numbers never do."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
 
 
 def heading(key: str) -> str:
