@@ -1,0 +1,1 @@
+"""The inventory: the estate as its keepers write it down, read from and written to inventory.yaml."""

@@ -1,0 +1,109 @@
+"""An inventory as read: its entries, where each stands, and what was wrong with those that could not be read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from cloudctl.core.errors import Problem
+from cloudctl.core.inventory.model import SECTIONS, Inventory
+from cloudctl.core.yaml_problems import Loc, Marks, translated
+from cloudctl.core.yaml_source import check_form, read_text
+from cloudctl.core.yaml_tree import read_tree
+
+Key = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """inventory: the entries whose form is right. positions: where in the file's list each of them stands.
+
+    problems: of form. broken: the keys of entries left out for their form, so that who refers to one is not
+    told that it doesn't exist.
+    """
+
+    inventory: Inventory
+    marks: Marks
+    positions: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    broken: dict[str, frozenset[Key]] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+
+    def place(self, section: str, position: int, *rest: str | int) -> str:
+        """Where the entry (or a value in it) stands; the file alone for what the file does not hold."""
+        known = self.positions.get(section, ())
+        loc: Loc = (section, known[position], *rest) if position < len(known) else ()
+        return self.marks.place(loc)
+
+    def completed(self, present: Inventory) -> "Draft":
+        """With the sections the file leaves out as they are at present."""
+        missing = {name: getattr(present, name) for name in SECTIONS if getattr(self.inventory, name) is None}
+        return replace(self, inventory=self.inventory.model_copy(update=missing))
+
+
+def load_draft(path: Path) -> Draft:
+    """The file's inventory with its problems of form. NotFound; InvalidInput when it can't be read as YAML."""
+    return parse_draft(read_text(path), str(path))
+
+
+def parse_draft(text: str, name: str) -> Draft:
+    """The same from a text; `name` stands for the file in places."""
+    tree = read_tree(text, name)
+    checked = check_form(tree.document, Inventory)
+    if not isinstance(checked, ValidationError):
+        return _draft(checked, tree.marks, {}, tree.document, tuple(tree.problems))
+    problems = (*tree.problems, *translated(checked, tree.marks, tree.refused))
+    bad = _bad_entries([error["loc"] for error in checked.errors(include_url=False)])
+    sound = check_form(_pruned(tree.document, bad), Inventory)
+    inventory = sound if isinstance(sound, Inventory) else Inventory(version=1)
+    return _draft(inventory, tree.marks, bad, tree.document, problems)
+
+
+def draft_of(inventory: Inventory, name: str) -> Draft:
+    """A draft of an inventory that no file holds (a saved plan's, a generated city's)."""
+    return Draft(inventory, Marks(name, {(): (1, 1)}))
+
+
+def key_of(section: str, entry: Any) -> Key:
+    """The values that name an entry of a section, from a model or a plain mapping."""
+    if isinstance(entry, dict):
+        return tuple(str(entry.get(name)) for name in SECTIONS[section])
+    return tuple(str(getattr(entry, name)) for name in SECTIONS[section])
+
+
+def _draft(
+    inventory: Inventory, marks: Marks, bad: dict[str, set[int]], document: Any, problems: Sequence[Problem]
+) -> Draft:
+    positions, broken = {}, {}
+    for section in SECTIONS:
+        entries = document.get(section) if isinstance(document, dict) else None
+        if isinstance(entries, list):
+            left_out = bad.get(section, set())
+            positions[section] = tuple(i for i in range(len(entries)) if i not in left_out)
+            named = (entries[i] for i in left_out if isinstance(entries[i], dict))
+            broken[section] = frozenset(key_of(section, entry) for entry in named)
+    return Draft(inventory, marks, positions, broken, tuple(problems))
+
+
+def _bad_entries(locs: Sequence[Loc]) -> dict[str, set[int]]:
+    """The positions of broken entries by section; -1 stands for the section itself."""
+    bad: dict[str, set[int]] = {}
+    for loc in locs:
+        if loc:
+            position = loc[1] if len(loc) > 1 and isinstance(loc[1], int) else -1
+            bad.setdefault(str(loc[0]), set()).add(position)
+    return bad
+
+
+def _pruned(document: Any, bad: dict[str, set[int]]) -> Any:
+    """The document without its broken entries and without what is no section, version 1."""
+    if not isinstance(document, dict):
+        return {"version": 1}
+    kept: dict[str, Any] = {"version": 1}
+    for section in SECTIONS:
+        entries = document.get(section)
+        if isinstance(entries, list):
+            left_out = bad.get(section, set())
+            kept[section] = [entry for i, entry in enumerate(entries) if i not in left_out]
+    return kept

@@ -1,0 +1,228 @@
+"""The form of inventory.yaml: one class per kind of entry, nothing coerced, unknown keys refused."""
+
+import re
+from datetime import date
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AfterValidator, Field, PlainSerializer
+
+from cloudctl.core.identity import Role
+from cloudctl.core.maintenance import parse_window
+from cloudctl.core.money import yuan_text
+from cloudctl.core.yaml_source import AwareInstant, FenText, YamlModel, wrong
+
+_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_LOGIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def _code(text: str) -> str:
+    if not _CODE.fullmatch(text):
+        raise wrong(
+            "“{value}” is no code: letters, digits, dot, dash and underscore, at most 63.", value=text
+        )
+    return text
+
+
+def _login(text: str) -> str:
+    if not _LOGIN.fullmatch(text):
+        raise wrong("“{value}” is no login: letters, digits and _ . @ -, at most 64.", value=text)
+    return text
+
+
+def _line(text: str) -> str:
+    if not text.strip() or len(text) > 200 or not text.isprintable():
+        raise wrong("Here one line of text is wanted, of 1 to 200 characters.")
+    return text
+
+
+def _zone(text: str) -> str:
+    if text not in available_timezones():
+        raise wrong("“{value}” is no time zone (like Asia/Shanghai).", value=text)
+    return ZoneInfo(text).key
+
+
+def _window(text: str) -> str:
+    try:
+        parse_window(text)
+    except ValueError:
+        raise wrong("“{value}” is no weekly window (like Sat 22:00-Sun 06:00).", value=text) from None
+    return text
+
+
+def _currency(text: str) -> str:
+    if not re.fullmatch(r"[A-Z]{3}", text):
+        raise wrong("“{value}” is no currency code (like CNY).", value=text)
+    return text
+
+
+def _sha256(text: str) -> str:
+    if not _SHA256.fullmatch(text):
+        raise wrong("“{value}” is no SHA-256: 64 digits 0-9 a-f.", value=text)
+    return text
+
+
+Code = Annotated[str, AfterValidator(_code)]
+Login = Annotated[str, AfterValidator(_login)]
+Line = Annotated[str, AfterValidator(_line)]
+Money = Annotated[FenText, Field(ge=0), PlainSerializer(yuan_text, when_used="json")]
+Vcpus = Annotated[int, Field(ge=1, le=4096)]
+MemoryMib = Annotated[int, Field(ge=1, le=2**26)]
+Gib = Annotated[int, Field(ge=1, le=2**30)]
+Ratio = Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)]
+
+DriverName = Literal["embedded", "external", "libvirt", "openstack"]
+SystemStatus = Literal["planned", "migrating", "live", "standby", "retiring"]
+EquipmentKind = Literal["server", "storage", "network", "power", "other"]
+Condition = Literal["working", "aged", "failed", "retired"]
+CostItem = Literal["equipment", "upkeep", "power", "water", "staff", "room"]
+
+
+class Site(YamlModel):
+    """Keys left out keep what the ledger has."""
+
+    name: Line
+    timezone: Annotated[str, AfterValidator(_zone)] | None = None
+    currency: Annotated[str, AfterValidator(_currency)] | None = None
+    language: Literal["zh_CN", "en"] | None = None
+
+
+class Unit(YamlModel):
+    code: Code
+    name: Line
+    contact: Line | None = None
+
+
+class Person(YamlModel):
+    login: Login
+    name: Line
+    unit: Code | None = None
+    roles: tuple[Role, ...] = ()
+
+
+class System(YamlModel):
+    """level: grade of protection; window: weekly maintenance window on the site's wall clock."""
+
+    code: Code
+    name: Line
+    unit: Code
+    level: Annotated[int, Field(ge=1, le=5)] | None = None
+    window: Annotated[str, AfterValidator(_window)] | None = None
+    status: SystemStatus = "live"
+
+
+class Overcommit(YamlModel):
+    """How many times a host's physical capacity may be promised."""
+
+    cpu: Ratio = 1.0
+    memory: Ratio = 1.0
+
+
+class Pool(YamlModel):
+    """tiers: storage tier -> where the cloud keeps it; none named: any tier. seed: of a simulated cloud."""
+
+    code: Code
+    name: Line
+    driver: DriverName
+    provider: Line | None = None
+    overcommit: Overcommit | None = None
+    tiers: dict[Code, Line] = Field(default_factory=dict)
+    seed: Annotated[int, Field(ge=0)] | None = None
+    cloud: Line | None = None
+
+
+class Host(YamlModel):
+    """Capacity (vcpus, memory_mib, storage_gib) is given for simulated hosts; real ones report it."""
+
+    code: Code
+    pool: Code
+    uri: Line | None = None
+    rack: Line | None = None
+    vcpus: Vcpus | None = None
+    memory_mib: MemoryMib | None = None
+    storage_gib: dict[Code, Gib] = Field(default_factory=dict)
+
+
+class Image(YamlModel):
+    code: Code
+    pool: Code
+    source: Line
+    sha256: Annotated[str, AfterValidator(_sha256)] | None = None
+
+
+class Network(YamlModel):
+    code: Code
+    pool: Code
+    bridge: Line | None = None
+    vlan: Annotated[int, Field(ge=1, le=4094)] | None = None
+
+
+class SizeChange(YamlModel):
+    """From `from` on the machine holds this; what is left out stays as before."""
+
+    start: AwareInstant = Field(alias="from")
+    vcpus: Vcpus | None = None
+    memory_mib: MemoryMib | None = None
+    storage_gib: dict[Code, Gib] | None = None
+
+
+class Vm(YamlModel):
+    """A machine: desired state in a pool we control, declared fact in an external one.
+
+    since, until, sizes: when an external machine began to hold its size, when it went, and what it held
+    between. Without sizes vcpus, memory_mib and storage_gib hold throughout.
+    """
+
+    name: Code
+    system: Code
+    pool: Code
+    vcpus: Vcpus | None = None
+    memory_mib: MemoryMib | None = None
+    storage_gib: dict[Code, Gib] = Field(default_factory=dict)
+    image: Code | None = None
+    network: Code | None = None
+    since: AwareInstant | None = None
+    until: AwareInstant | None = None
+    sizes: tuple[SizeChange, ...] = ()
+
+
+class Equipment(YamlModel):
+    """What a unit had before the cloud; yearly_cost in yuan, as text."""
+
+    code: Code
+    unit: Code
+    kind: EquipmentKind
+    condition: Condition
+    bought: date | None = None
+    yearly_cost: dict[CostItem, Money] = Field(default_factory=dict)
+
+
+class Inventory(YamlModel):
+    """The whole estate. A section that is left out says nothing of its kind: the ledger keeps what it has."""
+
+    version: Literal[1]
+    site: Site | None = None
+    units: tuple[Unit, ...] | None = None
+    people: tuple[Person, ...] | None = None
+    systems: tuple[System, ...] | None = None
+    pools: tuple[Pool, ...] | None = None
+    hosts: tuple[Host, ...] | None = None
+    images: tuple[Image, ...] | None = None
+    networks: tuple[Network, ...] | None = None
+    vms: tuple[Vm, ...] | None = None
+    equipment: tuple[Equipment, ...] | None = None
+
+
+# The sections that are lists, in the order of the file, with the keys that name an entry.
+SECTIONS: dict[str, tuple[str, ...]] = {
+    "units": ("code",),
+    "people": ("login",),
+    "systems": ("code",),
+    "pools": ("code",),
+    "hosts": ("pool", "code"),
+    "images": ("pool", "code"),
+    "networks": ("pool", "code"),
+    "vms": ("name",),
+    "equipment": ("code",),
+}
