@@ -21,7 +21,7 @@ KNOWN_DRIVERS = ("embedded", "external", "libvirt", "openstack")
 
 @dataclass(frozen=True, slots=True)
 class PoolFacts:
-    """What a driver is told of its pool. hosts: code -> its options; state_folder: where it may keep a state."""
+    """What a driver is told of its pool. hosts: code -> its options; state_folder: for its own state."""
 
     code: str
     options: Mapping[str, Any]

@@ -1,8 +1,8 @@
-"""Where a new machine goes: best fit under overcommit, a system's machines apart, a reason for every host that can't.
+"""Where a new machine goes: best fit under overcommit, a system's machines apart, and why a host can't.
 
 Among the hosts that are up, not draining and have room, the one with the fewest machines of the same system
-wins (so they share a host only where there is no other way); then the one left with the least memory, then the
-fewest vCPUs, then the first by code. Memory leads because it is what a site overcommits least.
+wins (so they share a host only where there is no other way); then the one with the least memory left, then
+the fewest vCPUs, then the first by code. Memory leads because it is what a site overcommits least.
 """
 
 from bisect import bisect_left, insort
@@ -51,7 +51,7 @@ class HostLoad:
 
 
 def place(wishes: Iterable[Wish], hosts: Sequence[HostLoad], overcommit: Overcommit) -> list[str]:
-    """A host's code per wish, in order, each counted before the next. Refused when one fits nowhere, host by host.
+    """A host's code per wish, in order, each counted before the next. Refused when one fits nowhere.
 
     A wish never takes the room of an earlier one; nothing is moved to make room.
     """
@@ -125,9 +125,9 @@ _Order = list[tuple[tuple[int, int, str], _Room]]
 
 
 def _take(wish: Wish, order: _Order, rooms: Sequence[_Room]) -> _Room:
-    """The best room by the module's rule. `order` is kept sorted by what is left, so the first fit is the best fit."""
+    """The best room by the module's rule. `order` stays sorted by what is left: the first fit is best."""
     best, fewest = -1, -1
-    start = bisect_left(order, (wish.size.memory_mib,), key=lambda item: item[0])
+    start = bisect_left(order, (wish.size.memory_mib, -1, ""), key=lambda item: item[0])
     for index in range(start, len(order)):
         room = order[index][1]
         neighbours = room.systems[wish.system]

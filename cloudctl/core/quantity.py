@@ -1,6 +1,7 @@
 """Exact quantities: what a machine holds, and fractions carried as text so that no float and no REAL touches them."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -33,6 +34,15 @@ class Size:
             int(str(document["memory_mib"])),
             {str(tier): int(gib) for tier, gib in storage.items()},
         )
+
+
+def total(sizes: Iterable[Size]) -> Size:
+    """What several machines hold together."""
+    vcpus, memory, storage = 0, 0, Counter[str]()
+    for size in sizes:
+        vcpus, memory = vcpus + size.vcpus, memory + size.memory_mib
+        storage.update(size.storage_gib)
+    return Size(vcpus, memory, storage)
 
 
 def fraction_text(value: Fraction) -> str:

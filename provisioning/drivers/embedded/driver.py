@@ -1,0 +1,227 @@
+"""The driver of a simulated cloud: observe, measure, and bring machines to the state a step wants."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from itertools import repeat
+from pathlib import Path
+
+from cloudctl.core.clock import Clock
+from cloudctl.core.database import to_micros
+from cloudctl.core.errors import Refused, Unreachable
+from provisioning.driver import PoolFacts
+from provisioning.drivers.embedded.counters import Counters, Meter
+from provisioning.drivers.embedded.faults import Faults, StepFault, read_faults
+from provisioning.drivers.embedded.hypervisor import Hypervisor
+from provisioning.drivers.embedded.store import CloudStore, HostRecord, MachineRecord
+from provisioning.drivers.embedded.traces import Traces
+from provisioning.drivers.embedded.workload import SLOT_US
+from provisioning.model import (
+    Applied,
+    Capability,
+    Fault,
+    HostFacts,
+    Machine,
+    MachineState,
+    Measurement,
+    Observation,
+    Reading,
+    Step,
+)
+from provisioning.placement import Overcommit
+
+# Counters are carried forward on disk this often, so that no reading has to start at the cloud's beginning.
+CARRY_US = 2 * 86_400_000_000
+
+
+class EmbeddedDriver:
+    """One pool's simulated cloud; its state lies in the pool's state folder and is the cloud's own."""
+
+    capabilities = frozenset(Capability)
+    is_simulated = True
+
+    def __init__(self, pool: PoolFacts, clock: Clock) -> None:
+        self._pool = pool
+        self._clock = clock
+        self._store = CloudStore(pool.state_folder)
+        traces = pool.options.get("traces")
+        self._traces = Traces(pool.state_folder / Path(str(traces)) if traces else None)
+        self._seed = int(pool.options.get("seed", 0))
+        self._hosts: dict[str, HostRecord] | None = None
+        self._meter: Meter | None = None
+        self._version = -1
+
+    def observe(self) -> Observation:
+        faults = self._reachable()
+        hosts = self._known_hosts()
+        seen = [machine for machine in self._store.machines() if machine.host not in faults.hosts_down]
+        return Observation(
+            tuple(_host_facts(host, host.code not in faults.hosts_down) for host in hosts.values()),
+            tuple(map(_machine, seen)),
+            tuple(Fault(code, None, "host_unreachable") for code in faults.hosts_down if code in hosts),
+        )
+
+    def measure(self) -> Measurement:
+        faults = self._reachable()
+        meter, now = self._current_meter(), to_micros(self._clock.now())
+        readings = _readings(meter.machines, meter.at(now), now)
+        self._carry(now)
+        if not faults.hosts_down and not faults.stuck:
+            return Measurement(tuple(reading for reading in readings if reading.vm_id is not None))
+        return _without(readings, meter.machines, faults)
+
+    def apply(self, step: Step) -> Applied:
+        faults = self._reachable()
+        hosts = self._known_hosts()
+        fault = faults.of_step(step.name, step.kind)
+        if fault is not None:
+            self._hinder(step, fault)
+        with self._store.writing():
+            hypervisor = Hypervisor(
+                self._store, hosts, Overcommit.of(self._pool.options), faults.hosts_down, self._advance
+            )
+            applied = hypervisor.apply(step, to_micros(self._clock.now()))
+            self._meter = None
+        if fault is not None and fault.does == "drop":
+            raise Unreachable(
+                "Pool {pool}: the answer to a step on {name} was lost.", pool=self._pool.code, name=step.name
+            )
+        return applied
+
+    def profiles(self) -> Mapping[str, str]:
+        """What kind of workload each machine was given, by name; for those who look behind the scenes."""
+        meter = self._current_meter()
+        return dict(zip((machine.name for machine in meter.machines), meter.profiles(), strict=True))
+
+    def close(self) -> None:
+        self._store.close()
+
+    def _reachable(self) -> Faults:
+        faults = read_faults(self._pool.state_folder)
+        if faults.pool_down:
+            raise Unreachable("Pool {pool} does not answer.", pool=self._pool.code)
+        return faults
+
+    def _hinder(self, step: Step, fault: StepFault) -> None:
+        if fault.does == "refuse":
+            raise Refused("Pool {pool} refused a step on {name}.", pool=self._pool.code, name=step.name)
+        if fault.does == "late":
+            now = to_micros(self._clock.now())
+            asked = self._store.first_asked(step.vm_id, step.kind, now)
+            if now < asked + timedelta(seconds=fault.seconds) // timedelta(microseconds=1):
+                raise Unreachable(
+                    "Pool {pool} is still at work on {name}.", pool=self._pool.code, name=step.name
+                )
+
+    def _known_hosts(self) -> dict[str, HostRecord]:
+        """The inventory's hosts; a new or a larger one counts from the moment it is first seen here."""
+        if self._hosts is None:
+            wanted = {code: _host_record(code, options) for code, options in sorted(self._pool.hosts.items())}
+            known = self._store.hosts()
+            occupied = {machine.host for machine in self._store.machines()}
+            kept = {code: host for code, host in known.items() if code in occupied and code not in wanted}
+            if known != wanted | kept:
+                with self._store.writing():
+                    self._advance(set(known), to_micros(self._clock.now()))
+                    self._store.put_hosts(list((wanted | kept).values()))
+                self._meter = None
+            self._hosts = wanted | kept
+        return self._hosts
+
+    def _current_meter(self) -> Meter:
+        self._known_hosts()
+        version = self._store.version()
+        if self._meter is None or version != self._version:
+            self._meter = Meter(self._seed, self._store.machines(), self._store.hosts(), self._traces)
+            self._version = version
+        return self._meter
+
+    def _advance(self, hosts: set[str], at_us: int) -> int:
+        """Writes down the counters of the hosts' machines as of now, before something changes there.
+
+        Returns the instant: now, or the last step's where a clock went back. Within a transaction.
+        """
+        machines = self._store.machines()
+        touched = [machine for machine in machines if machine.host in hosts]
+        at_us = max([at_us, *(machine.counted_us for machine in touched)])
+        if all(machine.counted_us == at_us for machine in touched):
+            return at_us
+        self._count(machines, at_us, hosts)
+        return at_us
+
+    def _count(self, machines: list[MachineRecord], at_us: int, hosts: set[str]) -> None:
+        counted = Meter(self._seed, machines, self._store.hosts(), self._traces).at(at_us)
+        for index, machine in enumerate(machines):
+            if machine.host in hosts and machine.counted_us != at_us:
+                self._store.put_machine(
+                    replace(
+                        machine,
+                        counted_us=at_us,
+                        cpu_ns=counted.cpu[index],
+                        steal_ns=counted.steal[index],
+                        disk_bytes=counted.disk[index],
+                        network_bytes=counted.network[index],
+                    )
+                )
+
+    def _carry(self, now: int) -> None:
+        """Moves old counters forward to the beginning of the running slot: the same sums, split there."""
+        boundary = now // SLOT_US * SLOT_US
+        assert self._meter is not None
+        oldest = min((machine.counted_us for machine in self._meter.machines), default=now)
+        if now - oldest > CARRY_US:
+            with self._store.writing():
+                self._advance({machine.host for machine in self._store.machines()}, boundary)
+            self._meter = None
+
+
+def _host_record(code: str, options: Mapping[str, object]) -> HostRecord:
+    storage = options.get("storage_gib") or {}
+    assert isinstance(storage, Mapping)
+    tiers = {str(tier): int(gib) for tier, gib in sorted(storage.items())}
+    return HostRecord(code, int(str(options.get("vcpus", 0))), int(str(options.get("memory_mib", 0))), tiers)
+
+
+def _host_facts(host: HostRecord, is_up: bool) -> HostFacts:
+    return HostFacts(host.code, is_up, host.vcpus, host.memory_mib, host.storage_gib)
+
+
+def _machine(record: MachineRecord) -> Machine:
+    return Machine(
+        record.external_id, record.name, record.vm_id, record.host, MachineState(record.state), record.size
+    )
+
+
+def _readings(machines: Sequence[MachineRecord], counters: Counters, now: int) -> list[Reading]:
+    return list(
+        map(
+            Reading,
+            [machine.vm_id for machine in machines],
+            [machine.host for machine in machines],
+            repeat(now),
+            [machine.state for machine in machines],
+            [machine.counter_key for machine in machines],
+            counters.cpu,
+            counters.steal,
+            counters.memory,
+            counters.storage,
+            counters.disk,
+            counters.network,
+            [machine.vcpus for machine in machines],
+            [machine.memory_mib for machine in machines],
+            [machine.size.storage_total_gib for machine in machines],
+        )
+    )
+
+
+def _without(readings: list[Reading], machines: Sequence[MachineRecord], faults: Faults) -> Measurement:
+    """The sweep less what does not answer."""
+    seen, missing = [], [Fault(host, None, "host_unreachable") for host in faults.hosts_down]
+    for reading, machine in zip(readings, machines, strict=True):
+        if machine.vm_id is None or machine.host in faults.hosts_down:
+            continue
+        if machine.name in faults.stuck:
+            missing.append(Fault(machine.host, machine.vm_id, "machine_stuck"))
+        else:
+            seen.append(reading)
+    return Measurement(tuple(seen), tuple(missing))
