@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -33,8 +34,8 @@ def charged(what: Rate, quantity, hours: int, since: datetime = SEPTEMBER) -> Fr
 
 
 def test_seventeen_hours_of_a_vcpu_and_fifty_units():
-    """ManageIQ `ongoing_time_period_spec`: 17 h at 1.20 and 50 units at 0.01 an hour, once."""
-    assert charged(rate(price="1.20"), 1, 17) + charged(rate(price="0.01"), 50, 1) == Fraction("28.90")
+    """ManageIQ `ongoing_time_period_spec`: 1.20 and 50 times 0.01 an hour, for 17 hours."""
+    assert charged(rate(price="1.20"), 1, 17) + charged(rate(price="0.01"), 50, 17) == Fraction("28.90")
 
 
 def test_a_resize_is_billed_by_time_not_by_the_months_maximum():
@@ -115,7 +116,7 @@ RATES = st.one_of(
 def test_splitting_a_segment_changes_the_unrounded_sum_by_nothing(what, quantity, instants):
     first, *cuts, last = sorted(instants)
     edges = [first, *cuts, last]
-    parts = [charge_yuan(what, quantity, a, b, ZONE) for a, b in zip(edges, edges[1:], strict=False)]
+    parts = [charge_yuan(what, quantity, a, b, ZONE) for a, b in pairwise(edges)]
 
     assert sum(parts) == charge_yuan(what, quantity, first, last, ZONE)
 
