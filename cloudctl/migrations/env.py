@@ -2,6 +2,9 @@
 
 from alembic import context
 
+from cloudctl.core.database import Base
+
 connection = context.config.attributes["connection"]
-context.configure(connection=connection, render_as_batch=False)
+# Its naming convention names the constraints that the revisions leave unnamed, as it does for the tables.
+context.configure(connection=connection, target_metadata=Base.metadata, render_as_batch=False)
 context.run_migrations()

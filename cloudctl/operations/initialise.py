@@ -28,7 +28,7 @@ def initialise(home: Path, *, language: str = "zh_CN") -> None:
     try:
         migrate(database)
         with database.writing() as session:
-            if session.query(SiteRow).count():
+            if session.get(SiteRow, 1):
                 raise Refused("There is a cloudctl home at {home} already.", home=str(home))
             session.add(SiteRow(id=1, name="", timezone="Asia/Shanghai", currency="CNY", language=language))
             session.add(
