@@ -2,10 +2,11 @@
 
 import cloudctl.core.tables
 import metering.tables
+import policies.tables
 import provisioning.tables
 from cloudctl.core.database import Base
 
 __all__ = ["TABLE_MODULES", "metadata"]
 
-TABLE_MODULES = (cloudctl.core.tables, provisioning.tables, metering.tables)
+TABLE_MODULES = (cloudctl.core.tables, provisioning.tables, metering.tables, policies.tables)
 metadata = Base.metadata
