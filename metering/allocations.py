@@ -7,8 +7,10 @@ from datetime import datetime
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from cloudctl.core.database import to_micros
 from cloudctl.core.errors import Refused
 from cloudctl.core.quantity import Size
+from metering.collector import Held
 from metering.tables import AllocationRow
 
 
@@ -29,7 +31,13 @@ def current_allocation(session: Session, vm_id: int) -> AllocationRow | None:
 
 
 def hold(
-    session: Session, vm_id: int, holder: Holder, size: Size, at: datetime, reason: str, until: datetime | None = None
+    session: Session,
+    vm_id: int,
+    holder: Holder,
+    size: Size,
+    at: datetime,
+    reason: str,
+    until: datetime | None = None,
 ) -> AllocationRow:
     """From `at` on the machine holds `size` for `holder`; the allocation in force ends there.
 
@@ -90,3 +98,35 @@ def allocations_between(
     if vm_ids is not None:
         query = query.where(AllocationRow.vm_id.in_(vm_ids))
     return session.scalars(query.order_by(AllocationRow.vm_id, AllocationRow.start)).all()
+
+
+def held_at(session: Session, pool_id: int, instant: datetime) -> dict[int, Held]:
+    """What a pool's machines hold at `instant`: per machine the allocation that began last and had not ended before."""
+    query = (
+        select(
+            AllocationRow.vm_id,
+            AllocationRow.id,
+            AllocationRow.start,
+            AllocationRow.end,
+            AllocationRow.vcpus,
+            AllocationRow.memory_mib,
+            AllocationRow.storage_gib,
+        )
+        .where(
+            AllocationRow.pool_id == pool_id,
+            AllocationRow.start <= instant,
+            or_(AllocationRow.end.is_(None), AllocationRow.end >= instant),
+        )
+        .order_by(AllocationRow.vm_id, AllocationRow.start)
+    )
+    return {
+        vm_id: Held(
+            number,
+            to_micros(start),
+            None if end is None else to_micros(end),
+            vcpus,
+            memory,
+            sum(storage.values()),
+        )
+        for vm_id, number, start, end, vcpus, memory, storage in session.execute(query)
+    }

@@ -1,0 +1,169 @@
+"""The sample store: files appended whole, a manifest in the ledger, and readers that never meet half a file.
+
+Questions are asked in DuckDB: `with store.opened(session, start, end) as connection:` gives a connection with a view
+`samples` (columns of `metering.samples.model.Sample`) of all rows that touch [start, end). Clipping is the question's
+own affair. The files that were listed stay on the disk until the block ends, whatever a compaction does meanwhile.
+"""
+
+import fcntl
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+from sqlalchemy.orm import Session
+
+from cloudctl.core.clock import Clock
+from cloudctl.core.database import from_micros, to_micros
+from cloudctl.core.errors import Message, Unreachable
+from metering.samples.model import COLUMNS, MICROS, Sample
+from metering.store import live_paths, lock_store, next_file_id
+from metering.tables import SampleFileRow
+
+if TYPE_CHECKING:  # Arrow loads when something is written, not when a question is asked.
+    from metering.samples.files import Opener, Written
+
+FOLDER = "samples"
+READERS = ".readers"
+DAY_US = 86_400 * MICROS
+MEMORY_LIMIT = "640MB"
+
+
+class SampleStore:
+    """The store in one folder. `opener` opens a new file for writing; tests give one whose disk is full."""
+
+    def __init__(self, folder: Path, clock: Clock, opener: "Opener | None" = None) -> None:
+        self.folder = folder
+        self.clock = clock
+        self._opener = opener
+
+    @contextmanager
+    def opened(self, session: Session, start: datetime, end: datetime) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection with the view `samples` over what touches [start, end). Unreachable: a file can't be read."""
+        with self.holding_files():
+            paths = self._existing_paths(session, start, end)
+            with connected(self.folder) as connection:
+                window = f"end_us > {to_micros(start)} AND start_us < {to_micros(end)}"
+                connection.execute(f"CREATE VIEW samples AS SELECT * FROM {source_of(paths)} WHERE {window}")
+                yield connection
+
+    def append(
+        self, session: Session, samples: Sequence[Sample], kind: str = "sweep", carried: bytes = b""
+    ) -> list[SampleFileRow]:
+        """Writes samples as one new file per UTC day of their ends and enters them in the manifest.
+
+        The session's transaction must be a writing one; the files count when it commits. OSError when the disk
+        refuses: nothing of the file is left. Uniqueness of (vm, end) is the caller's promise.
+        """
+        from metering.samples.files import as_table, write_table
+
+        lock_store(session)
+        rows = []
+        for day, part in _by_day(samples).items():
+            path = self.new_path(session, day, kind)
+            written = write_table(as_table(part), path, **self._writing(), carried=carried)
+            spans = (
+                min(sample.start_us for sample in part),
+                min(sample.end_us for sample in part),
+                max(sample.end_us for sample in part),
+            )
+            rows.append(self.enter(session, path, written, spans))
+        return rows
+
+    def _writing(self) -> "dict[str, Opener]":
+        return {"opener": self._opener} if self._opener else {}
+
+    def new_path(self, session: Session, day: str, kind: str) -> Path:
+        """Where the next file goes. Its number is the manifest's, so that an orphan's name is used again, not kept."""
+        folder = self.folder / f"day={day}"
+        if not folder.exists():
+            from metering.samples.files import sync_folder
+
+            folder.mkdir(parents=True, exist_ok=True)
+            sync_folder(self.folder)
+        return folder / f"{kind}-{next_file_id(session):08d}.parquet"
+
+    def enter(
+        self, session: Session, path: Path, written: "Written", spans: tuple[int, int, int]
+    ) -> SampleFileRow:
+        """A manifest row for a file that lies on the disk; spans: its first start, first end and last end in µs."""
+        row = SampleFileRow(
+            path=str(path.relative_to(self.folder)),
+            day=path.parent.name.removeprefix("day="),
+            kind=path.name.split("-")[0],
+            rows=written.rows,
+            bytes=written.bytes,
+            first_start=from_micros(spans[0]),
+            first_end=from_micros(spans[1]),
+            last_end=from_micros(spans[2]),
+            algorithm=written.algorithm,
+            hash=written.hash,
+            created_at=self.clock.now(),
+        )
+        session.add(row)
+        session.flush()
+        return row
+
+    @contextmanager
+    def holding_files(self) -> Iterator[None]:
+        """While a reader is inside, no file is deleted. The lock goes with the process, however it ends."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / READERS).open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            yield
+
+    def _existing_paths(self, session: Session, start: datetime, end: datetime) -> list[str]:
+        paths = [str(self.folder / path) for path in live_paths(session, start, end)]
+        if all(Path(path).exists() for path in paths):
+            return paths
+        # The session's view of the ledger may be older than our hold on the files: look afresh, once.
+        bind = session.get_bind().execution_options(sqlite_begin="DEFERRED")
+        with Session(bind) as fresh:
+            return [str(self.folder / path) for path in live_paths(fresh, start, end)]
+
+
+@contextmanager
+def connected(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """An engine of our own in memory; it spills beside the samples and never reaches for the network."""
+    connection = duckdb.connect(
+        ":memory:",
+        config={
+            "memory_limit": MEMORY_LIMIT,
+            "temp_directory": str(folder / ".spill"),
+            "autoinstall_known_extensions": "false",
+            "preserve_insertion_order": "false",
+        },
+    )
+    try:
+        yield connection
+    except (duckdb.IOException, duckdb.InvalidInputException) as failure:
+        raise Unreachable(
+            "The sample store cannot be read: {reason}",
+            reason=str(failure).splitlines()[0],
+            hint=Message("Check with “cloudctl doctor”."),
+        ) from failure
+    finally:
+        connection.close()
+
+
+def source_of(paths: Sequence[str]) -> str:
+    """The FROM item of these files; of none, an empty one with the same columns."""
+    if not paths:
+        columns = ", ".join(f"NULL::{kind} AS {name}" for name, kind in COLUMNS.items())
+        return f"(SELECT {columns} WHERE false)"
+    listed = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
+    return f"read_parquet([{listed}], hive_partitioning = false)"
+
+
+def day_of(end_us: int) -> str:
+    """The UTC day a sample belongs to, by its end."""
+    return f"{datetime.fromtimestamp(end_us // MICROS, UTC):%Y-%m-%d}"
+
+
+def _by_day(samples: Sequence[Sample]) -> dict[str, list[Sample]]:
+    parts: dict[int, list[Sample]] = {}
+    for sample in samples:
+        parts.setdefault(sample.end_us // DAY_US, []).append(sample)
+    return {day_of(number * DAY_US): part for number, part in sorted(parts.items())}
