@@ -79,8 +79,8 @@ def _unknown_references(draft: Draft) -> Iterator[Problem]:
 
 def _pool_problems(draft: Draft) -> Iterator[Problem]:
     for position, pool in enumerate(draft.inventory.pools or ()):
-        for key, drivers in (("seed", ("embedded",)), ("cloud", ("openstack",))):
-            if getattr(pool, key) is not None and pool.driver not in drivers:
+        for key, driver in (("seed", "embedded"), ("traces", "embedded"), ("cloud", "openstack")):
+            if getattr(pool, key) is not None and pool.driver != driver:
                 place = draft.place("pools", position, key)
                 yield problem(
                     place,

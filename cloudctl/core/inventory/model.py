@@ -120,7 +120,10 @@ class Overcommit(YamlModel):
 
 
 class Pool(YamlModel):
-    """tiers: storage tier -> where the cloud keeps it; none named: any tier. seed: of a simulated cloud."""
+    """tiers: storage tier -> where the cloud keeps it; none named: any tier.
+
+    seed, traces: of a simulated cloud, what its workloads are made of. cloud: a clouds.yaml name.
+    """
 
     code: Code
     name: Line
@@ -129,6 +132,7 @@ class Pool(YamlModel):
     overcommit: Overcommit | None = None
     tiers: dict[Code, Line] = Field(default_factory=dict)
     seed: Annotated[int, Field(ge=0)] | None = None
+    traces: Line | None = None
     cloud: Line | None = None
 
 
