@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -11,7 +11,9 @@ from cloudctl.core.clock import Clock
 from cloudctl.core.errors import NotFound
 from provisioning.driver import Driver, PoolFacts, open_driver
 from provisioning.model import Step, StepKind
-from provisioning.tables import ChangeRow, ChangeStepRow, HostRow, ImageRow, PoolRow, VmRow
+from provisioning.tables import ChangeRow, ChangeStepRow, HostRow, ImageRow, NetworkRow, PoolRow, VmRow
+
+Estate = TypeVar("Estate", PoolRow, HostRow, ImageRow, NetworkRow)
 
 # A change in one of these states still has its machines in hand.
 OPEN_STATES = ("planned", "running", "ordered", "undoing")
@@ -139,3 +141,8 @@ def open_steps(
 def step_of(row: ChangeStepRow, name: str) -> Step:
     """A journalled row as the step it stands for."""
     return Step(StepKind(row.kind), row.vm_id, name, row.before, row.after, row.is_live)
+
+
+def every(session: Session, table: type[Estate]) -> Sequence[Estate]:
+    """All rows of pools, hosts, images or networks, removed ones included, by id."""
+    return session.scalars(select(table).order_by(table.id)).all()

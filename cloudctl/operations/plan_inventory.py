@@ -1,6 +1,6 @@
 """Plans the way from the ledger's estate to an inventory; nothing is changed, clouds are only looked at."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 
 from sqlalchemy.orm import Session
@@ -88,10 +88,9 @@ def _look(
     return found, frozenset(live)
 
 
-def _is_resized(machine: Wanted, present: object) -> bool:
-    assert isinstance(present, dict)
+def _is_resized(machine: Wanted, present: Mapping[str, Present]) -> bool:
     there = present.get(machine.name)
-    return isinstance(there, Present) and there.size is not None and there.size != machine.size
+    return there is not None and there.size is not None and there.size != machine.size
 
 
 def _machine_conflicts(draft: Draft, wanted: list[Wanted], state: EstateState) -> Iterator[Problem]:
