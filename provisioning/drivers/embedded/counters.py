@@ -6,6 +6,7 @@ is steal). So a counter is its value at the last step plus whole-number slot sum
 twice; a sweep that is skipped loses nothing; there is nothing to lose in a crash.
 """
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -48,6 +49,19 @@ class Counters:
     storage: list[int]
 
 
+class Standing:
+    """What a reading says besides counters and gauges: the same from one step to the next, a column each."""
+
+    def __init__(self, machines: Sequence[MachineRecord]) -> None:
+        self.vm_ids = [machine.vm_id for machine in machines]
+        self.hosts = [machine.host for machine in machines]
+        self.states = [machine.state for machine in machines]
+        self.counter_keys = [machine.counter_key for machine in machines]
+        self.vcpus = [machine.vcpus for machine in machines]
+        self.memory_mib = [machine.memory_mib for machine in machines]
+        self.storage_gib = [machine.size.storage_total_gib for machine in machines]
+
+
 class Meter:
     """The machines of a cloud (sorted by host) between two steps; keeps one block, going forward in time."""
 
@@ -55,6 +69,7 @@ class Meter:
         self, seed: int, machines: Sequence[MachineRecord], hosts: Mapping[str, HostRecord], traces: Traces
     ) -> None:
         self.machines = machines
+        self.standing = Standing(machines)
         self._traces = traces
         self._counted = _column([machine.counted_us for machine in machines])
         self._bases = self._counted_values()
@@ -71,18 +86,34 @@ class Meter:
         """Counters and gauges at that instant; before the last step they are as of that step."""
         if not self.machines:
             return Counters([], [], [], [], [], [])
-        slot = at_us // SLOT_US
-        block = self._block_of(slot)
-        column = slot - block.first
-        elapsed = np.maximum(at_us - np.maximum(slot * SLOT_US, self._counted), 0)
-        values = [
-            base + sums[:, column] + rates[:, column] * elapsed // unit
+        return Counters(*(column.ravel().tolist() for column in self.ahead([at_us])))
+
+    def ahead(self, instants: Sequence[int]) -> tuple[Ints, ...]:
+        """The same at every one of ascending instants: arrays (machines, instants), in the order of Counters."""
+        parts, position = [], 0
+        while position < len(instants):
+            block = self._block_of(instants[position] // SLOT_US)
+            upto = bisect_left(instants, block.after * SLOT_US)
+            parts.append(self._values(block, _column(instants[position:upto])))
+            position = upto
+        return tuple(np.concatenate(columns, axis=1) for columns in zip(*parts, strict=True))
+
+    def _values(self, block: Block, at_us: Ints) -> tuple[Ints, ...]:
+        """Counters and gauges at instants that lie in one block, or before all there is to know."""
+        at_us = np.maximum(at_us, block.first * SLOT_US)
+        slots = at_us // SLOT_US
+        columns = slots - block.first
+        elapsed = np.maximum(at_us - np.maximum(slots * SLOT_US, self._counted.reshape(-1, 1)), 0)
+        counters = [
+            base.reshape(-1, 1) + sums[:, columns] + rates[:, columns] * elapsed // unit
             for base, sums, rates, unit in zip(self._bases, block.sums, block.rates, _UNITS, strict=True)
         ]
-        memory = np.minimum(block.memory[:, column], self._memory * 97 // 100) * self._runs.ravel()
-        storage = np.minimum(self._workloads.storage_used(slot), self._storage * 98 // 100)
-        cpu, steal, disk, network = (value.tolist() for value in values)
-        return Counters(cpu, steal, disk, network, memory.tolist(), storage.tolist())
+        most_memory = (self._memory * 97 // 100).reshape(-1, 1)
+        memory = np.minimum(block.memory[:, columns], most_memory) * self._runs
+        storage = np.minimum(
+            self._workloads.storage_used(slots), (self._storage * 98 // 100).reshape(-1, 1)
+        )
+        return (*counters, memory, storage)
 
     def profiles(self) -> list[str]:
         return self._workloads.names() if self.machines else []

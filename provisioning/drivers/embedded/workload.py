@@ -162,15 +162,15 @@ class Workloads:
         disk = network * between(self.keys, 22, 100, 900) // 1000
         return disk, network
 
-    def storage_used(self, slot: int) -> Ints:
-        """Bytes on disk in one slot, shape (n,): a start, growth by the day, a week's logs that are rotated."""
-        age = np.maximum(slot - self.born_slot, 0)
+    def storage_used(self, slots: Ints) -> Ints:
+        """Bytes on disk, shape (n, k): a start, growth by the day, a week's logs that are rotated."""
+        age = np.maximum(slots - self.born_slot, 0)
         growth = np.where(self.profile == NAMES.index("idle"), 0, between(self.keys, 23, 0, 2600))
         logs = (
-            (slot + between(self.keys, 24, 0, SLOTS_A_WEEK)) % SLOTS_A_WEEK * between(self.keys, 25, 0, 9000)
+            (slots + between(self.keys, 24, 0, SLOTS_A_WEEK)) % SLOTS_A_WEEK * between(self.keys, 25, 0, 9000)
         )
         share = between(self.keys, 26, 80_000, 620_000) + growth * age // SLOTS_A_DAY + logs // SLOTS_A_WEEK
-        used: Ints = (self.storage // 1_000_000 * share).ravel()
+        used: Ints = self.storage // 1_000_000 * share
         return used
 
 
