@@ -42,12 +42,18 @@ def hold(
     """From `at` on the machine holds `size` for `holder`; the allocation in force ends there.
 
     Refused when `at` is before the start of the allocation in force. Holding the same again changes nothing.
+    An allocation of no length is none: what is taken back at the instant it began leaves what was there before.
     """
     present = current_allocation(session, vm_id)
     if present is not None:
         if holds(present, holder, size):
             return present
         release(session, vm_id, at)
+        before = _ended_at(session, vm_id, at)
+        if before is not None and until is None and holds(before, holder, size):
+            before.end = None
+            session.flush()
+            return before
     row = AllocationRow(
         vm_id=vm_id,
         system_id=holder.system_id,
@@ -66,11 +72,15 @@ def hold(
 
 
 def release(session: Session, vm_id: int, at: datetime) -> None:
-    """The machine holds nothing from `at` on. Refused when that is not after the allocation's start."""
+    """The machine holds nothing from `at` on. Refused when that is before the allocation's start."""
     present = current_allocation(session, vm_id)
     if present is None:
         return
-    if at <= present.start:
+    if at == present.start:
+        session.delete(present)
+        session.flush()
+        return
+    if at < present.start:
         raise Refused(
             "The allocation in force began at {start}; it cannot end at {end}.",
             start=present.start.isoformat(),
@@ -78,6 +88,20 @@ def release(session: Session, vm_id: int, at: datetime) -> None:
         )
     present.end = at
     session.flush()
+
+
+def current_allocations(session: Session, pool_id: int | None = None) -> dict[int, AllocationRow]:
+    """The allocations in force now by machine; of one pool, or of all."""
+    query = select(AllocationRow).where(AllocationRow.end.is_(None))
+    if pool_id is not None:
+        query = query.where(AllocationRow.pool_id == pool_id)
+    return {row.vm_id: row for row in session.scalars(query)}
+
+
+def _ended_at(session: Session, vm_id: int, at: datetime) -> AllocationRow | None:
+    return session.scalar(
+        select(AllocationRow).where(AllocationRow.vm_id == vm_id, AllocationRow.end == at)
+    )
 
 
 def holds(row: AllocationRow, holder: Holder, size: Size) -> bool:

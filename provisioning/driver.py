@@ -30,9 +30,14 @@ class PoolFacts:
 
 
 class Driver(Protocol):
-    """One pool's cloud. Errors: Unreachable when it does not answer, Refused for what it cannot do."""
+    """One pool's cloud.
+
+    Errors of every verb: Unreachable when it does not answer (what was asked may have been done or not), Refused
+    for what it cannot or will not do (nothing was done).
+    """
 
     capabilities: frozenset[Capability]
+    is_simulated: bool
 
     def __init__(self, pool: PoolFacts, clock: Clock) -> None: ...
 
@@ -45,7 +50,11 @@ class Driver(Protocol):
         ...
 
     def apply(self, step: Step) -> Applied:
-        """Brings one machine to the state the step wants; done before: the first time's instant."""
+        """Brings one machine to the state the step wants; done before: the first time's instant.
+
+        A machine is known by its vm_id, kept in the cloud's own metadata. What stands already is answered with
+        the instant since when it does; deleting what is gone with when it went, or now.
+        """
         ...
 
     def close(self) -> None: ...

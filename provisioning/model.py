@@ -36,6 +36,8 @@ class Capability(StrEnum):
     MIGRATE = "migrate"
     DELETE = "delete"
     MEASURE = "measure"
+    # Somebody else carries changes out: a step becomes a work order.
+    ORDER = "order"
 
 
 @dataclass(frozen=True, slots=True)

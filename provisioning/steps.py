@@ -9,11 +9,14 @@ migrate  before, after: host
 delete   before: vcpus, memory_mib, storage_gib, host
 """
 
+import hashlib
+from collections.abc import Sequence
 from datetime import datetime
 
 from cloudctl.core.clock import as_utc
+from cloudctl.core.database import canonical_json
 from cloudctl.core.quantity import Size
-from provisioning.model import Step, StepKind
+from provisioning.model import Capability, Step, StepKind
 
 
 def create_step(
@@ -81,3 +84,18 @@ def inverse(step: Step) -> Step | None:
             return Step(step.kind, step.vm_id, step.name, step.after, step.before, step.is_live)
         case StepKind.REBOOT | StepKind.DELETE:
             return None
+
+
+def plan_checksum(steps: Sequence[Step]) -> str:
+    """What a printed plan is known by; the same steps in the same order have the same."""
+    document = [[step.kind, step.vm_id, step.name, step.before, step.after, step.is_live] for step in steps]
+    return hashlib.sha256(canonical_json(document).encode()).hexdigest()[:16]
+
+
+def required_capability(step: Step) -> Capability:
+    """What a pool's driver must be able to do for a step."""
+    match step.kind:
+        case StepKind.START | StepKind.STOP | StepKind.REBOOT:
+            return Capability.POWER
+        case _:
+            return Capability(step.kind.value)

@@ -123,6 +123,12 @@ def change_steps(session: Session, change_id: int) -> Sequence[ChangeStepRow]:
     return session.scalars(query.order_by(ChangeStepRow.position)).all()
 
 
+def change_step(session: Session, change_id: int, position: int) -> ChangeStepRow:
+    """One step, which must exist."""
+    query = select(ChangeStepRow).where(ChangeStepRow.change_id == change_id)
+    return session.scalars(query.where(ChangeStepRow.position == position)).one()
+
+
 def open_steps(
     session: Session, vm_ids: Sequence[int] | None = None
 ) -> Sequence[tuple[ChangeRow, ChangeStepRow]]:

@@ -81,7 +81,7 @@ class VmRow(Base):
 
 
 class ChangeRow(Base):
-    """A plan that was begun; checksum: of the plan as printed.
+    """A plan that was begun; checksum: of the plan as printed; rolls_back: the change that this one reverses.
 
     state: planned, running, ordered (waits for somebody's report), undoing, then done, failed or undone.
     """
@@ -92,6 +92,7 @@ class ChangeRow(Base):
     actor: Mapped[str] = mapped_column(Text)
     state: Mapped[str] = mapped_column(Text)
     checksum: Mapped[str] = mapped_column(Text)
+    rolls_back: Mapped[int | None] = mapped_column(ForeignKey("change.id"))
     created_at: Mapped[datetime] = mapped_column(Instant)
     finished_at: Mapped[datetime | None] = mapped_column(Instant)
 
@@ -100,6 +101,7 @@ class ChangeStepRow(Base):
     """One journalled step. started_at: when we first asked; at: when the cloud says it took effect.
 
     state: pending, running, ordered, undoing, then done, failed or undone; running and undoing are uncertain.
+    error: why it failed or is uncertain, a message as {template, values}.
     """
 
     __tablename__ = "change_step"
@@ -115,4 +117,4 @@ class ChangeStepRow(Base):
     is_live: Mapped[bool] = mapped_column(default=True)
     started_at: Mapped[datetime | None] = mapped_column(Instant)
     at: Mapped[datetime | None] = mapped_column(Instant)
-    error: Mapped[str | None] = mapped_column(Text)
+    error: Mapped[dict[str, Any] | None] = mapped_column(JsonText)

@@ -74,6 +74,7 @@ def upgrade() -> None:
         sa.Column("actor", sa.Text, nullable=False),
         sa.Column("state", sa.Text, nullable=False),
         sa.Column("checksum", sa.Text, nullable=False),
+        sa.Column("rolls_back", Id, sa.ForeignKey("change.id")),
         sa.Column("created_at", Instant, nullable=False),
         sa.Column("finished_at", Instant),
     )
@@ -90,6 +91,6 @@ def upgrade() -> None:
         sa.Column("is_live", sa.Boolean, nullable=False),
         sa.Column("started_at", Instant),
         sa.Column("at", Instant),
-        sa.Column("error", sa.Text),
+        sa.Column("error", JsonText),
         sa.UniqueConstraint("change_id", "position"),
     )

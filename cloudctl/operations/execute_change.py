@@ -1,0 +1,208 @@
+"""Changes machines: journals the plan, carries it out, takes it up again after a kill, undoes it when it fails."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from cloudctl.core.errors import CloudctlError, Message, Refused
+from cloudctl.core.identity import Role
+from cloudctl.operations.change_journal import LedgerJournal, entries_of
+from cloudctl.operations.change_lock import held_change
+from cloudctl.operations.collect_usage import sample_before_change
+from cloudctl.operations.context import Context
+from cloudctl.operations.plan_change import lay_out, observe_pools, opened_drivers
+from cloudctl.operations.show_change import ChangeOutcome, outcome_of
+from metering.allocations import current_allocation, size_of
+from provisioning.driver import Driver
+from provisioning.executor import ChangeState, Entry, StepState, execute, undo
+from provisioning.model import Capability, Step
+from provisioning.steps import plan_checksum
+from provisioning.store import find_change, get_vm
+from provisioning.tables import ChangeRow, ChangeStepRow
+
+
+class ChangeFailed(Refused):
+    """A cloud refused a step; what the change made before was undone, as far as it could be."""
+
+    def __init__(self, outcome: ChangeOutcome, reason: CloudctlError) -> None:
+        self.outcome = outcome
+        undone = outcome.state == ChangeState.UNDONE
+        super().__init__(
+            "Change {number} failed: {reason}",
+            number=outcome.change,
+            reason=reason.message,
+            problems=reason.problems,
+            hint=Message("What it had done was undone, last first.")
+            if undone
+            else Message(
+                "Not all of it could be undone: see “cloudctl change show {number}”.",
+                {"number": outcome.change},
+            ),
+        )
+
+
+def change_machines(ctx: Context, steps: Sequence[Step], reason: str) -> ChangeOutcome:
+    """Journals a change and carries it out: done, or ordered in pools that somebody else runs.
+
+    ChangeFailed when a cloud refuses; Unreachable when one does not answer: resume the change then.
+    """
+    return run_change(ctx, begin_change(ctx, steps, reason))
+
+
+def begin_change(
+    ctx: Context,
+    steps: Sequence[Step],
+    reason: str,
+    *,
+    checksum: str | None = None,
+    rolls_back: int | None = None,
+) -> int:
+    """Writes the plan into the journal, and its machines and room are spoken for. The change's number.
+
+    checksum: of the plan as the person saw it; Refused when it would be another one by now.
+    """
+    seen = observe_pools(ctx, steps)
+    with ctx.writing() as session:
+        laid = lay_out(ctx, session, steps, seen)
+        now_checksum = plan_checksum(laid)
+        if checksum is not None and checksum != now_checksum:
+            raise Refused("The plan has changed since it was printed; look at it again.")
+        change = ChangeRow(
+            reason=reason,
+            actor=ctx.actor.login,
+            state=ChangeState.PLANNED,
+            checksum=now_checksum,
+            rolls_back=rolls_back,
+            created_at=ctx.clock.now(),
+        )
+        session.add(change)
+        session.flush()
+        session.add_all(_row(change.id, position, step) for position, step in enumerate(laid, 1))
+        ctx.record(
+            session,
+            "change.begin",
+            f"change:{change.id}",
+            reason=reason,
+            checksum=now_checksum,
+            steps=len(laid),
+        )
+        return change.id
+
+
+def _row(change_id: int, position: int, step: Step) -> ChangeStepRow:
+    return ChangeStepRow(
+        change_id=change_id,
+        position=position,
+        kind=step.kind,
+        vm_id=step.vm_id,
+        state=StepState.PENDING,
+        before=dict(step.before) if step.before is not None else None,
+        after=dict(step.after) if step.after is not None else None,
+        is_live=step.is_live,
+    )
+
+
+def run_change(ctx: Context, change_id: int, *, done_at: datetime | None = None) -> ChangeOutcome:
+    """Carries a journalled change on from wherever it stands; a finished one is only looked at.
+
+    done_at: when what was ordered from others was carried out. Errors as for `change_machines`.
+    """
+    ctx.actor.require(Role.OPERATOR)
+    with held_change(ctx.home, change_id):
+        return _run(ctx, change_id, done_at)
+
+
+def undo_change(ctx: Context, change_id: int) -> ChangeOutcome:
+    """Takes back an unfinished change. Refused when it is finished; Unreachable as in `run_change`."""
+    ctx.actor.require(Role.OPERATOR)
+    with held_change(ctx.home, change_id):
+        with ctx.writing() as session:
+            change = find_change(session, change_id)
+            if change.finished_at is not None:
+                raise Refused("Change {number} is finished.", number=change_id)
+            change.state = ChangeState.UNDOING
+            ctx.record(session, "change.withdraw", f"change:{change_id}")
+        return _undo(ctx, change_id)
+
+
+def _run(ctx: Context, change_id: int, done_at: datetime | None) -> ChangeOutcome:
+    with ctx.reading() as session:
+        change = find_change(session, change_id)
+        state, finished = change.state, change.finished_at is not None
+    if finished:
+        return _outcome(ctx, change_id)
+    if state == ChangeState.UNDOING:
+        return _undo(ctx, change_id)
+    if done_at is not None:
+        _report(ctx, change_id, state, done_at)
+    elif state == ChangeState.ORDERED:
+        return _outcome(ctx, change_id)
+    refusal = _carried_on(ctx, change_id)
+    if refusal is not None:
+        raise ChangeFailed(_undo(ctx, change_id), refusal)
+    return _outcome(ctx, change_id)
+
+
+def _report(ctx: Context, change_id: int, state: str, done_at: datetime) -> None:
+    if state != ChangeState.ORDERED:
+        raise Refused("Change {number} has no work orders out.", number=change_id)
+    if done_at > ctx.clock.now():
+        raise Refused("{time} lies in the future.", time=done_at.isoformat())
+    LedgerJournal(ctx, change_id, _no_sample).report(done_at)
+
+
+def _carried_on(ctx: Context, change_id: int) -> CloudctlError | None:
+    with ctx.reading() as session:
+        entries = entries_of(session, change_id)
+        pools = _pools_of(session, entries)
+    with opened_drivers(ctx, list(pools.values())) as drivers:
+        by_code = {code: drivers[pool_id] for code, pool_id in pools.items()}
+        return execute(entries, by_code, LedgerJournal(ctx, change_id, _sampler(ctx, entries, by_code)))
+
+
+def _undo(ctx: Context, change_id: int) -> ChangeOutcome:
+    with ctx.reading() as session:
+        entries = entries_of(session, change_id)
+        pools = _pools_of(session, entries)
+    with opened_drivers(ctx, list(pools.values())) as drivers:
+        by_code = {code: drivers[pool_id] for code, pool_id in pools.items()}
+        undo(entries, by_code, LedgerJournal(ctx, change_id, _sampler(ctx, entries, by_code)))
+    return _outcome(ctx, change_id)
+
+
+def _pools_of(session: Session, entries: Sequence[Entry]) -> dict[str, int]:
+    """Code -> id of the pools a change touches."""
+    return {entry.pool: get_vm(session, entry.step.vm_id).pool_id for entry in entries}
+
+
+def _outcome(ctx: Context, change_id: int) -> ChangeOutcome:
+    with ctx.reading() as session:
+        return outcome_of(session, change_id)
+
+
+def _sampler(
+    ctx: Context, entries: Sequence[Entry], drivers: Mapping[str, Driver]
+) -> Callable[[Entry], None]:
+    """Measures a machine right before its size changes, so that no sample spans the change."""
+    uncertain = {entry.position for entry in entries if entry.state in (StepState.RUNNING, StepState.UNDOING)}
+
+    def sample(entry: Entry) -> None:
+        if Capability.MEASURE not in drivers[entry.pool].capabilities:
+            return
+        if entry.position not in uncertain or _has_old_size(ctx, entry, drivers[entry.pool]):
+            sample_before_change(ctx, entry.pool, [entry.step.vm_id])
+
+    return sample
+
+
+def _has_old_size(ctx: Context, entry: Entry, driver: Driver) -> bool:
+    """Whether an uncertain resize has not taken effect: the cloud still shows what the ledger has."""
+    with ctx.reading() as session:
+        held = current_allocation(session, entry.step.vm_id)
+    seen = [machine for machine in driver.observe().machines if machine.vm_id == entry.step.vm_id]
+    return held is not None and bool(seen) and seen[0].size == size_of(held)
+
+
+def _no_sample(_entry: Entry) -> None:
+    """Work orders are reported after the fact; their pools' usage comes from files."""

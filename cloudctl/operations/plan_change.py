@@ -1,0 +1,219 @@
+"""Lays out steps before anything is asked of a cloud: rights, states, who has the machine in hand, and room."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+
+from sqlalchemy.orm import Session
+
+from cloudctl.core.errors import Message, NotFound, Refused
+from cloudctl.core.identity import Role
+from cloudctl.core.quantity import Size
+from cloudctl.operations.context import Context
+from metering.allocations import current_allocations, size_of
+from provisioning.driver import Driver
+from provisioning.model import Capability, Machine, Observation, Step, StepKind
+from provisioning.placement import Overcommit
+from provisioning.promises import Promise, Promises
+from provisioning.steps import plan_checksum, required_capability, wanted_size
+from provisioning.store import get_pool, get_vm, hosts, open_pool_driver, open_steps, vms
+from provisioning.tables import PoolRow, VmRow
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePlan:
+    """Steps as they would be carried out, hosts chosen, and the checksum they are printed with."""
+
+    steps: tuple[Step, ...]
+    checksum: str
+
+    def rows(self) -> list[dict[str, object]]:
+        """As `inventory plan` prints its steps."""
+        return [
+            {
+                "step": number,
+                "kind": str(step.kind),
+                "target": step.name,
+                "before": step.before,
+                "after": step.after,
+                "live": step.is_live,
+            }
+            for number, step in enumerate(self.steps, 1)
+        ]
+
+
+def plan_change(ctx: Context, steps: Sequence[Step]) -> ChangePlan:
+    """What these steps come to now; nothing is written. Refused as `begin_change` would refuse them."""
+    seen = observe_pools(ctx, steps)
+    with ctx.reading() as session:
+        laid = lay_out(ctx, session, steps, seen)
+    return ChangePlan(laid, plan_checksum(laid))
+
+
+@contextmanager
+def opened_drivers(ctx: Context, pool_ids: Sequence[int]) -> Iterator[dict[int, Driver]]:
+    """Drivers by pool id, closed at the end."""
+    with ExitStack() as stack:
+        with ctx.reading() as session:
+            drivers = {
+                pool_id: open_pool_driver(session, get_pool(session, pool_id), ctx.home, ctx.clock)
+                for pool_id in dict.fromkeys(pool_ids)
+            }
+        for driver in drivers.values():
+            stack.callback(driver.close)
+        yield drivers
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a pool's driver can do, and what it showed."""
+
+    capabilities: frozenset[Capability]
+    observation: Observation
+
+
+def observe_pools(ctx: Context, steps: Sequence[Step]) -> dict[int, Seen]:
+    """Looks at the clouds concerned before the ledger is locked, for a cloud may take its time."""
+    if not steps:
+        raise Refused("There is nothing to change.")
+    with ctx.reading() as session:
+        pool_ids = [get_vm(session, vm_id).pool_id for vm_id in dict.fromkeys(step.vm_id for step in steps)]
+    with opened_drivers(ctx, pool_ids) as drivers:
+        return {pool_id: Seen(driver.capabilities, driver.observe()) for pool_id, driver in drivers.items()}
+
+
+def lay_out(
+    ctx: Context, session: Session, steps: Sequence[Step], seen: Mapping[int, Seen]
+) -> tuple[Step, ...]:
+    """The steps in their order, every machine's host chosen. Refused by right, by state, for want of room."""
+    ctx.actor.require(Role.OPERATOR)
+    machines = {step.vm_id: get_vm(session, step.vm_id) for step in steps}
+    _require_free(session, machines)
+    _require_states(steps, machines)
+    laid: dict[int, Iterator[Step]] = {}
+    for pool_id, facts in seen.items():
+        pool = get_pool(session, pool_id)
+        own = [step for step in steps if machines[step.vm_id].pool_id == pool_id]
+        _require_capabilities(pool, own, facts.capabilities)
+        if Capability.ORDER not in facts.capabilities:
+            systems = {vm_id: row.system_id for vm_id, row in machines.items()}
+            own = promises(session, pool, facts.observation).lay_out(own, systems)
+        laid[pool_id] = iter(own)
+    return tuple(next(laid[machines[step.vm_id].pool_id]) for step in steps)
+
+
+def promises(session: Session, pool: PoolRow, observation: Observation) -> Promises:
+    """What is promised on a pool's hosts: our machines by their allocations, those the cloud has beside them,
+    and what changes under way will need."""
+    held = {vm_id: size_of(row) for vm_id, row in current_allocations(session, pool.id).items()}
+    ours = {row.id: row for row in vms(session, pool_id=pool.id, states=["active"])}
+    known = [
+        Promise(vm_id, row.host, row.system_id, held[vm_id])
+        for vm_id, row in ours.items()
+        if row.host and vm_id in held
+    ]
+    under_way = _under_way(session, pool, ours, held)
+    counted = {promise.vm_id for promise in known + under_way}
+    foreign = [
+        Promise(None, machine.host, 0, machine.size)
+        for machine in observation.machines
+        if machine.host and machine.vm_id not in counted
+    ]
+    draining = [host.code for host in hosts(session, pool.id) if host.is_draining]
+    return Promises(
+        observation.hosts, draining, Overcommit.of(pool.options), _grown(known, under_way) + foreign
+    )
+
+
+def _under_way(
+    session: Session, pool: PoolRow, ours: Mapping[int, VmRow], held: Mapping[int, Size]
+) -> list[Promise]:
+    """Room that steps not yet done have been given: a machine on its way stands on both hosts."""
+    found = []
+    for _, step in open_steps(session):
+        row = session.get_one(VmRow, step.vm_id)
+        if row.pool_id != pool.id or step.state in ("done", "undone", "failed") or step.after is None:
+            continue
+        host = step.after.get("host") or row.host
+        if step.kind in (StepKind.CREATE, StepKind.RESIZE) and host:
+            found.append(Promise(row.id, str(host), row.system_id, Size.from_json(step.after)))
+        elif step.kind == StepKind.MIGRATE and host and row.id in held:
+            found.append(Promise(row.id, str(host), row.system_id, held[row.id]))
+    return found
+
+
+def _grown(known: Sequence[Promise], under_way: Sequence[Promise]) -> list[Promise]:
+    """Each machine once per host, in the larger of what it has and what it is to have."""
+    merged: dict[tuple[int | None, str], Promise] = {}
+    for promise in [*known, *under_way]:
+        key = (promise.vm_id, promise.host)
+        merged[key] = (
+            replace(promise, size=_larger(merged[key].size, promise.size)) if key in merged else promise
+        )
+    return list(merged.values())
+
+
+def _larger(one: Size, other: Size) -> Size:
+    tiers = one.storage_gib.keys() | other.storage_gib.keys()
+    storage = {tier: max(one.storage_gib.get(tier, 0), other.storage_gib.get(tier, 0)) for tier in tiers}
+    return Size(max(one.vcpus, other.vcpus), max(one.memory_mib, other.memory_mib), storage)
+
+
+def _require_free(session: Session, machines: Mapping[int, VmRow]) -> None:
+    """A machine is in one change at a time."""
+    for change, step in open_steps(session, list(machines)):
+        raise Refused(
+            "{name} is in hand: change {number} by {actor}, since {since}.",
+            name=machines[step.vm_id].name,
+            number=change.id,
+            actor=change.actor,
+            since=change.created_at.isoformat(),
+            hint=Message("See it with “cloudctl change show {number}”.", {"number": change.id}),
+        )
+
+
+def _require_states(steps: Sequence[Step], machines: Mapping[int, VmRow]) -> None:
+    """Follows each machine through the steps: planned, active, retired."""
+    states = {vm_id: row.state for vm_id, row in machines.items()}
+    for step in steps:
+        wanted = "planned" if step.kind == StepKind.CREATE else "active"
+        if states[step.vm_id] != wanted:
+            raise _wrong_state(step, states[step.vm_id])
+        if step.kind == StepKind.CREATE:
+            states[step.vm_id] = "active"
+        elif step.kind == StepKind.DELETE:
+            states[step.vm_id] = "retired"
+        if step.kind in (StepKind.CREATE, StepKind.RESIZE) and wanted_size(step).vcpus < 1:
+            raise Refused("{name}: a machine has at least one vCPU.", name=step.name)
+
+
+def _wrong_state(step: Step, state: str) -> Refused:
+    if state == "retired":
+        return Refused("{name} is retired.", name=step.name)
+    if state == "planned":
+        return Refused("{name} was not made yet.", name=step.name)
+    return Refused("{name} was made already.", name=step.name)
+
+
+def _require_capabilities(pool: PoolRow, steps: Sequence[Step], can: frozenset[Capability]) -> None:
+    if Capability.ORDER in can:
+        return
+    for step in steps:
+        if required_capability(step) not in can:
+            raise Refused(
+                "Pool {pool} cannot do this to {name}: its driver “{driver}” lacks “{capability}”.",
+                pool=pool.code,
+                name=step.name,
+                driver=pool.driver,
+                capability=required_capability(step).value,
+            )
+
+
+def seen_machine(ctx: Context, row: VmRow) -> Machine | None:
+    """The machine as its cloud shows it now; None when it shows none of ours by that id."""
+    with opened_drivers(ctx, [row.pool_id]) as drivers:
+        observation = drivers[row.pool_id].observe()
+    found = [machine for machine in observation.machines if machine.vm_id == row.id]
+    if len(found) > 1:
+        raise NotFound("The cloud shows {name} {count} times.", name=row.name, count=len(found))
+    return found[0] if found else None
