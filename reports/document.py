@@ -21,14 +21,16 @@ NUMERIC: frozenset[Kind] = frozenset({"count", "number", "money", "price", "perc
 
 @dataclass(frozen=True, slots=True)
 class SumOf:
-    """A cell that a workbook computes: the sum of another table's column where all `match` columns are equal.
+    """A cell that a workbook computes: the sum of another table's column over the rows that fit.
 
-    match: (key in this table, key in the other table) pairs. The row carries the value as well.
+    match: (key in this table, key in the other table) pairs that have to be equal; where: (key in the other table,
+    text) pairs. The row carries the value as well.
     """
 
     table: str
     column: str
     match: tuple[tuple[str, str], ...]
+    where: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ MINUS = "−"
 
 
 def shown(value: Cell, kind: Kind, zone: ZoneInfo) -> str:
-    """A cell as text; what is unknown is a dash, never 0 and never empty."""
-    if value is None or value == "":
+    """A cell as text; what is unknown is a dash, never 0 and never empty. Empty text is what does not apply."""
+    if value is None:
         return NOTHING
     if isinstance(value, datetime):
         return day_text(value, zone) if kind == "date" else instant_text(value, zone)

@@ -15,8 +15,9 @@ from reports.charts.model import Chart
 from reports.document import NUMERIC, Block, Cell, Column, Document, Table, sum_cells
 from reports.notation import money_text, shown
 
-# What a table may be wide, in characters of its columns, before its type is set smaller.
+# What a table may be wide on A4 upright, in characters of its columns, before its type is set smaller.
 ROOMY = 105
+LANDSCAPE = 1.5
 
 
 def render_html(document: Document) -> bytes:
@@ -113,8 +114,8 @@ def _leading(columns: Sequence[tuple[int, Column]], sums: Mapping[int, Cell]) ->
     return next((place for place, (at, _) in enumerate(columns) if at in sums), len(columns)) or 1
 
 
-def _density(table: Table) -> str:
-    width = sum(column.width for _, column in _columns(table))
+def _density(table: Table, is_wide: bool) -> str:
+    width = sum(column.width for _, column in _columns(table)) / (LANDSCAPE if is_wide else 1)
     return "tight" if width > ROOMY * 1.25 else "close" if width > ROOMY else ""
 
 

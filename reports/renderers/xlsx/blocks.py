@@ -108,7 +108,7 @@ class Pen:
         formats, last = self._formats, self._sheet.last_column
         self._page.set_row(row, 26)
         self._page.set_row(row + 1, 24)
-        self._merge(row, 0, 1, f"{block.label} ({block.currency})", formats.fact_name)
+        self._merge(row, 0, 1, f"{block.label} ({block.currency.strip()})", formats.fact_name)
         self._page.merge_range(row, 2, row, last, "", formats.amount)
         value = block.amount_fen / 100
         place = self._places.get(block.of[0]) if block.of else None

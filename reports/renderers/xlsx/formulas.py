@@ -35,6 +35,7 @@ def _sum_of(wanted: SumOf, own: TablePlace, row: int, other: TablePlace) -> str:
         f"EXACT({_range(other, theirs)},{xl_rowcol_to_cell(row, own.table.index(ours), False, True)})"
         for ours, theirs in wanted.match
     ]
+    conditions += [f"EXACT({_range(other, key)},{_literal(text)})" for key, text in wanted.where]
     return f"=ROUND(SUMPRODUCT({'*'.join([*conditions, _range(other, wanted.column)])}),2)"
 
 
@@ -45,6 +46,10 @@ def _range(place: TablePlace, key: str) -> str:
 def _local(place: TablePlace, at: int, *, absolute: bool = False) -> str:
     cells = xl_range_abs(place.first, at, place.after - 1, at)
     return str(cells if absolute else cells.replace("$", ""))
+
+
+def _literal(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
 
 
 def _quoted(sheet: str) -> str:

@@ -1,0 +1,1 @@
+"""What each report says, as frozen values: free of language, format and database."""
