@@ -65,29 +65,36 @@ def begin_change(
     seen = observe_pools(ctx, steps)
     with ctx.writing() as session:
         laid = lay_out(ctx, session, steps, seen)
-        now_checksum = plan_checksum(laid)
-        if checksum is not None and checksum != now_checksum:
+        if checksum is not None and checksum != plan_checksum(laid):
             raise Refused("The plan has changed since it was printed; look at it again.")
-        change = ChangeRow(
-            reason=reason,
-            actor=ctx.actor.login,
-            state=ChangeState.PLANNED,
-            checksum=now_checksum,
-            rolls_back=rolls_back,
-            created_at=ctx.clock.now(),
-        )
-        session.add(change)
-        session.flush()
-        session.add_all(_row(change.id, position, step) for position, step in enumerate(laid, 1))
-        ctx.record(
-            session,
-            "change.begin",
-            f"change:{change.id}",
-            reason=reason,
-            checksum=now_checksum,
-            steps=len(laid),
-        )
-        return change.id
+        return journal_change(ctx, session, laid, reason, rolls_back=rolls_back)
+
+
+def journal_change(
+    ctx: Context, session: Session, laid: Sequence[Step], reason: str, *, rolls_back: int | None = None
+) -> int:
+    """Enters steps that were laid out, in the transaction that laid them out; `run_change` carries them out."""
+    checksum = plan_checksum(laid)
+    change = ChangeRow(
+        reason=reason,
+        actor=ctx.actor.login,
+        state=ChangeState.PLANNED,
+        checksum=checksum,
+        rolls_back=rolls_back,
+        created_at=ctx.clock.now(),
+    )
+    session.add(change)
+    session.flush()
+    session.add_all(_row(change.id, position, step) for position, step in enumerate(laid, 1))
+    ctx.record(
+        session,
+        "change.begin",
+        f"change:{change.id}",
+        reason=reason,
+        checksum=checksum,
+        steps=len(laid),
+    )
+    return change.id
 
 
 def _row(change_id: int, position: int, step: Step) -> ChangeStepRow:
