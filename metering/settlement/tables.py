@@ -27,7 +27,10 @@ class TariffRow(Base):
 
 
 class PeriodRow(Base):
-    """A month that was drafted. state: drafted, issued, approved, closed. seal_hash: of all its evidence."""
+    """A month that was drafted. state: drafted, issued, approved, closed. seal_hash: of all its evidence.
+
+    terms: the time zone, currency and coverage threshold it is settled by.
+    """
 
     __tablename__ = "settlement_period"
     id: Mapped[int] = mapped_column(Id, primary_key=True)
@@ -35,6 +38,7 @@ class PeriodRow(Base):
     state: Mapped[str] = mapped_column(Text)
     starts: Mapped[datetime] = mapped_column(Instant)
     ends: Mapped[datetime] = mapped_column(Instant)
+    terms: Mapped[dict[str, Any]] = mapped_column(JsonText)
     seal_algorithm: Mapped[str | None] = mapped_column(Text)
     seal_hash: Mapped[str | None] = mapped_column(Text)
     closed_at: Mapped[datetime | None] = mapped_column(Instant)
@@ -179,7 +183,7 @@ class WaiverRow(Base):
 class AdjustmentRow(Base):
     """A correction of a closed line, billed in target_period: the line is reversed and this put in its place.
 
-    quantity in the item's unit, [start, end) and system_id as they should have been.
+    quantity in the item's unit, [start, end), system_id and its unit_id as they should have been.
     """
 
     __tablename__ = "settlement_adjustment"
@@ -190,6 +194,7 @@ class AdjustmentRow(Base):
     start: Mapped[datetime] = mapped_column(Instant)
     end: Mapped[datetime] = mapped_column(Instant)
     system_id: Mapped[int] = mapped_column(ForeignKey("system.id"))
+    unit_id: Mapped[int] = mapped_column(ForeignKey("unit.id"))
     reason: Mapped[str] = mapped_column(Text)
     login: Mapped[str] = mapped_column(Text)
     at: Mapped[datetime] = mapped_column(Instant)
