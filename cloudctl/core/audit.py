@@ -71,6 +71,31 @@ def verify(session: Session) -> ChainReport:
     return ChainReport(entries, previous, algorithm, first_bad is None, first_bad)
 
 
+def entries(
+    session: Session,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    actor: str | None = None,
+    action: str | None = None,
+    subject: str | None = None,
+    limit: int,
+) -> list[AuditRow]:
+    """The latest `limit` entries that fit, oldest first; `action` is a beginning, as "settle" or "review.vote"."""
+    query = select(AuditRow).order_by(AuditRow.sequence.desc()).limit(limit)
+    if since is not None:
+        query = query.where(AuditRow.at >= since)
+    if until is not None:
+        query = query.where(AuditRow.at < until)
+    if actor is not None:
+        query = query.where(AuditRow.actor == actor)
+    if action is not None:
+        query = query.where(AuditRow.action.startswith(action, autoescape=True))
+    if subject is not None:
+        query = query.where(AuditRow.subject == subject)
+    return list(reversed(session.scalars(query).all()))
+
+
 def _in_order(session: Session) -> Iterator[AuditRow]:
     yield from session.scalars(select(AuditRow).order_by(AuditRow.sequence).execution_options(yield_per=1000))
 

@@ -132,9 +132,11 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """A session that sees one state of the ledger and is rolled back at the end."""
+        """A session that sees one state of the ledger and is rolled back at the end; what it read stays readable."""
         with self._session("DEFERRED") as session:
             yield session
+            # Rolled back while in the session, rows would be emptied.
+            session.expunge_all()
             session.rollback()
 
     @contextmanager

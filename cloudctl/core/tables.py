@@ -100,7 +100,10 @@ class OutboxRow(Base):
 
 
 class JobRunRow(Base):
-    """Which job ran for which period: unique, so that a missed period is caught up once and never done twice."""
+    """Which job ran for which period: unique, so that a missed period is caught up once and never done twice.
+
+    state: running, done, failed, missed. attempts: how often it was begun. detail: what came of it.
+    """
 
     __tablename__ = "job_run"
     __table_args__ = (UniqueConstraint("job", "period"),)
@@ -108,6 +111,7 @@ class JobRunRow(Base):
     job: Mapped[str] = mapped_column(Text)
     period: Mapped[datetime] = mapped_column(Instant)
     state: Mapped[str] = mapped_column(Text)
+    attempts: Mapped[int]
     started_at: Mapped[datetime] = mapped_column(Instant)
     finished_at: Mapped[datetime | None] = mapped_column(Instant)
     detail: Mapped[str | None] = mapped_column(Text)

@@ -88,6 +88,7 @@ def upgrade() -> None:
         sa.Column("job", sa.Text, nullable=False),
         sa.Column("period", Instant, nullable=False),
         sa.Column("state", sa.Text, nullable=False),
+        sa.Column("attempts", Id, nullable=False),
         sa.Column("started_at", Instant, nullable=False),
         sa.Column("finished_at", Instant),
         sa.Column("detail", sa.Text),

@@ -1,0 +1,32 @@
+"""The jobs as people see them: the rule, the last run and how it ended, the next."""
+
+from typing import Any
+
+from cloudctl.core.job_store import DONE, last_finished, last_run
+from cloudctl.daemon.jobs import all_jobs
+from cloudctl.daemon.runner import Job
+from cloudctl.operations.context import Context
+
+
+def job_rows(ctx: Context) -> list[dict[str, Any]]:
+    """One row per job of the register, never run or not."""
+    return [_row(ctx, job) for job in all_jobs(ctx.settings)]
+
+
+def _row(ctx: Context, job: Job) -> dict[str, Any]:
+    with ctx.reading() as session:
+        last, done = last_run(session, job.name), last_finished(session, job.name, DONE)
+    finished = last.finished_at if last else None
+    return {
+        "job": job.name,
+        "schedule": ctx.texts.message(job.schedule.described()),
+        "last_period": last.period if last else None,
+        "last_state": last.state if last else None,
+        "last_started": last.started_at if last else None,
+        "last_finished": finished,
+        "last_duration_s": (finished - last.started_at).total_seconds() if last and finished else None,
+        "last_attempts": last.attempts if last else None,
+        "last_success": done.finished_at if done else None,
+        "next_run": job.schedule.following(ctx.clock.now(), ctx.site.zone),
+        "detail": last.detail if last else None,
+    }
