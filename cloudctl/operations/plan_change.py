@@ -88,7 +88,7 @@ def lay_out(
     """The steps in their order, every machine's host chosen. Refused by right, by state, for want of room."""
     ctx.actor.require(Role.OPERATOR)
     machines = {step.vm_id: get_vm(session, step.vm_id) for step in steps}
-    _require_free(session, machines)
+    require_free(session, machines)
     _require_states(steps, machines)
     laid: dict[int, Iterator[Step]] = {}
     for pool_id, facts in seen.items():
@@ -159,7 +159,7 @@ def _larger(one: Size, other: Size) -> Size:
     return Size(max(one.vcpus, other.vcpus), max(one.memory_mib, other.memory_mib), storage)
 
 
-def _require_free(session: Session, machines: Mapping[int, VmRow]) -> None:
+def require_free(session: Session, machines: Mapping[int, VmRow]) -> None:
     """A machine is in one change at a time."""
     for change, step in open_steps(session, list(machines)):
         raise Refused(

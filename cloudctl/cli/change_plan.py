@@ -1,0 +1,62 @@
+"""Prints a plan, asks, carries it out: what every command that changes machines has in common."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from cloudctl.cli.output import output_option, show_list
+from cloudctl.cli.run import confirm, say
+from cloudctl.operations.context import Context
+from cloudctl.operations.execute_change import begin_change, run_change
+from cloudctl.operations.plan_change import ChangePlan
+from cloudctl.operations.show_change import ChangeOutcome
+
+PLAN_COLUMNS = ["step", "kind", "target", "before", "after", "live"]
+
+
+def changing_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """--reason, --dry-run, --yes and -o for a command that changes machines."""
+    for option in (
+        click.option("--yes", "-y", is_flag=True, help="Answer yes: do not ask."),
+        click.option("--dry-run", is_flag=True, help="Print the plan, change nothing."),
+        click.option("--reason", default="", help="Why, for the record."),
+    ):
+        function = option(function)
+    return output_option(function)
+
+
+def print_plan(ctx: Context, plan: ChangePlan, output: str) -> None:
+    """Steps to stdout; a JSON plan is the object that `inventory plan` prints."""
+    if output == "json":
+        from cloudctl.cli.output import show_record
+
+        show_record({"checksum": plan.checksum, "steps": plan.rows()}, output, ctx.site.zone)
+    else:
+        rows = [{**row, "kind": ctx.texts.label("step_kind", str(row["kind"]))} for row in plan.rows()]
+        show_list(rows if output == "table" else plan.rows(), output, PLAN_COLUMNS, ctx.site.zone)
+    say("Plan {checksum}: {count} step(s).", checksum=plan.checksum, count=len(plan.steps))
+
+
+def carry_out(ctx: Context, plan: ChangePlan, *, output: str, dry_run: bool, yes: bool, reason: str) -> None:
+    """The whole course of a changing command."""
+    print_plan(ctx, plan, output)
+    if dry_run:
+        return
+    confirm("Carry it out?", yes=yes)
+    tell_outcome(run_change(ctx, begin_change(ctx, plan.steps, reason, checksum=plan.checksum)))
+
+
+def tell_outcome(outcome: ChangeOutcome) -> None:
+    """One line on stderr: done, or where it waits."""
+    if outcome.state == "ordered":
+        say(
+            "Change {number}: work orders are out; report them with “cloudctl change resume {number} --done-at TIME”.",
+            number=outcome.change,
+        )
+    elif outcome.state == "undone":
+        say("Change {number} is undone.", number=outcome.change)
+    elif outcome.state == "failed":
+        say("Change {number}: not all of it could be undone.", number=outcome.change)
+    else:
+        say("Change {number} is done.", number=outcome.change)

@@ -1,0 +1,176 @@
+"""`cloudctl vm`: machines listed, shown and changed."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from cloudctl.cli.change_plan import carry_out, changing_options
+from cloudctl.cli.command import TranslatedCommand, TranslatedGroup
+from cloudctl.cli.output import output_option, show_list, show_record
+from cloudctl.cli.run import Run, confirm, say
+from cloudctl.core.errors import UsageError
+from cloudctl.operations import plan_vm
+from cloudctl.operations.list_vms import VmFilter, list_vms, show_vm
+from cloudctl.operations.transfer_vm import plan_transfer, transfer_vm
+
+LIST_COLUMNS = ["vm", "system", "unit", "pool", "host", "state", "vcpus", "memory_mib", "storage_gib"]
+TRANSFER_COLUMNS = ["vm", "from_system", "from_unit", "to_system", "to_unit"]
+
+
+@click.group(
+    cls=TranslatedGroup, examples=["cloudctl vm list --pool gov", "cloudctl vm resize tax-db-1 --vcpus 4"]
+)
+def vm() -> None:
+    """List, show and change machines."""
+
+
+@vm.command(
+    "list",
+    cls=TranslatedCommand,
+    examples=["cloudctl vm list --unit fin", "cloudctl vm list --pool gov --all -o csv"],
+)
+@click.option("--pool", metavar="CODE", help="Only this pool's.")
+@click.option("--system", metavar="CODE", help="Only this system's.")
+@click.option("--unit", metavar="CODE", help="Only this unit's.")
+@click.option("--all", "with_retired", is_flag=True, help="Retired ones too.")
+@output_option
+@click.pass_obj
+def list_command(
+    run: Run, pool: str | None, system: str | None, unit: str | None, with_retired: bool, output: str
+) -> None:
+    """List machines: what they hold, for whom, where."""
+    with run.open() as ctx:
+        rows = list_vms(ctx, VmFilter(pool, system, unit, with_retired))
+        if output == "table":
+            rows = [{**row, "state": ctx.texts.label("vm_state", row["state"])} for row in rows]
+        show_list(rows, output, LIST_COLUMNS, ctx.site.zone)
+
+
+@vm.command(
+    "show", cls=TranslatedCommand, examples=["cloudctl vm show tax-db-1", "cloudctl vm show tax-db-1 -o json"]
+)
+@click.argument("name")
+@output_option
+@click.pass_obj
+def show_command(run: Run, name: str, output: str) -> None:
+    """Show one machine, its power and its history."""
+    with run.open() as ctx:
+        row = show_vm(ctx, name)
+        if output == "table":
+            row["state"] = ctx.texts.label("vm_state", row["state"])
+            row["power"] = ctx.texts.label("power", row["power"] or "unknown")
+        show_record(row, output, ctx.site.zone)
+
+
+def _simple(name: str, plan: Callable[..., Any], help_text: str) -> None:
+    """A command whose only argument is the machine."""
+
+    @vm.command(
+        name,
+        cls=TranslatedCommand,
+        help=help_text,
+        examples=[f"cloudctl vm {name} tax-db-1", f"cloudctl vm {name} tax-db-1 --dry-run -o json"],
+    )
+    @click.argument("name")
+    @changing_options
+    @click.pass_obj
+    def command(run: Run, name: str, output: str, dry_run: bool, yes: bool, reason: str) -> None:
+        with run.open() as ctx:
+            carry_out(ctx, plan(ctx, name), output=output, dry_run=dry_run, yes=yes, reason=reason)
+
+
+_simple("start", plan_vm.plan_start, "Start a machine that is off.")
+_simple("stop", plan_vm.plan_stop, "Stop a machine; it keeps what it holds.")
+_simple("reboot", plan_vm.plan_reboot, "Restart a machine.")
+_simple("retire", plan_vm.plan_retire, "Stop a machine and delete it for good.")
+
+
+@vm.command(
+    cls=TranslatedCommand,
+    examples=[
+        "cloudctl vm resize tax-db-1 --vcpus 4 --memory-mib 8192",
+        "cloudctl vm resize tax-db-1 --storage ssd=800 --power-cycle",
+    ],
+)
+@click.argument("name")
+@click.option("--vcpus", type=click.IntRange(1), help="vCPUs it is to have.")
+@click.option("--memory-mib", type=click.IntRange(1), help="Memory it is to have, in MiB.")
+@click.option("--storage", metavar="TIER=GIB", multiple=True, help="Storage it is to have in a tier, in GiB.")
+@click.option("--power-cycle", is_flag=True, help="With a restart, even where it could do without.")
+@changing_options
+@click.pass_obj
+def resize(
+    run: Run,
+    name: str,
+    vcpus: int | None,
+    memory_mib: int | None,
+    storage: tuple[str, ...],
+    power_cycle: bool,
+    output: str,
+    dry_run: bool,
+    yes: bool,
+    reason: str,
+) -> None:
+    """Give a machine another size."""
+    tiers = dict(map(_tier, storage))
+    if vcpus is None and memory_mib is None and not tiers:
+        raise UsageError("Say what is to change: --vcpus, --memory-mib or --storage.")
+    with run.open() as ctx:
+        plan = plan_vm.plan_resize(
+            ctx, name, vcpus=vcpus, memory_mib=memory_mib, storage_gib=tiers, is_live=not power_cycle
+        )
+        carry_out(ctx, plan, output=output, dry_run=dry_run, yes=yes, reason=reason)
+
+
+@vm.command(
+    cls=TranslatedCommand,
+    examples=["cloudctl vm migrate tax-db-1", "cloudctl vm migrate tax-db-1 --to n4 --yes"],
+)
+@click.argument("name")
+@click.option("--to", "host", metavar="HOST", help="The host; left out: the best other one.")
+@changing_options
+@click.pass_obj
+def migrate(
+    run: Run, name: str, host: str | None, output: str, dry_run: bool, yes: bool, reason: str
+) -> None:
+    """Move a machine to another host of its pool."""
+    with run.open() as ctx:
+        plan = plan_vm.plan_migrate(ctx, name, host)
+        carry_out(ctx, plan, output=output, dry_run=dry_run, yes=yes, reason=reason)
+
+
+@vm.command(
+    cls=TranslatedCommand,
+    examples=[
+        "cloudctl vm transfer tax-db-1 --to land",
+        "cloudctl vm transfer tax-db-1 --to land --reason “merged” --yes",
+    ],
+)
+@click.argument("name")
+@click.option("--to", "system", metavar="SYSTEM", required=True, help="The system that takes it over.")
+@changing_options
+@click.pass_obj
+def transfer(run: Run, name: str, system: str, output: str, dry_run: bool, yes: bool, reason: str) -> None:
+    """Hand a machine over to another system from now on."""
+    from dataclasses import asdict
+
+    with run.open() as ctx:
+        show_list([asdict(plan_transfer(ctx, name, system))], output, TRANSFER_COLUMNS, ctx.site.zone)
+        if dry_run:
+            return
+        confirm("Carry it out?", yes=yes)
+        done = transfer_vm(ctx, name, system, reason)
+        say(
+            "{vm} is held by {system} of {unit} from now on.",
+            vm=done.vm,
+            system=done.to_system,
+            unit=done.to_unit,
+        )
+
+
+def _tier(text: str) -> tuple[str, int]:
+    tier, _, gib = text.partition("=")
+    if not tier or not gib.isdecimal() or int(gib) < 1:
+        raise UsageError("“{text}” is not a tier and a size (ssd=500).", text=text)
+    return tier, int(gib)
