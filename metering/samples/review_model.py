@@ -7,16 +7,20 @@ METERS = ("cpu", "memory", "storage")
 
 @dataclass(frozen=True, slots=True)
 class ReviewWindow:
-    """[start_us, end_us) in microseconds since the epoch; recent_us: where its last days, judged for idleness, begin."""
+    """[start_us, end_us) in microseconds since the epoch.
+
+    recent_us: where its last days, judged for idleness, begin. idle_p95: a CPU p95 above which nothing is idle.
+    """
 
     start_us: int
     end_us: int
     recent_us: int
+    idle_p95: float
 
 
 @dataclass(frozen=True, slots=True)
 class MachineQuestion:
-    """One machine asked about.
+    """One machine asked about, and its present size.
 
     held_us, recent_held_us: how long it held an allocation in the window and in its last days. sized_us: since when
     it has its present size; samples from before that say nothing about the next one. sized_held_us: how long of the
@@ -28,6 +32,9 @@ class MachineQuestion:
     recent_held_us: int
     sized_us: int
     sized_held_us: int
+    vcpus: int
+    memory_mib: int
+    storage_gib: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +61,10 @@ class SizingFigures:
 
 @dataclass(frozen=True, slots=True)
 class RecentFigures:
-    """The window's last days; rates are means in bytes per second, None where too little of them is known."""
+    """The window's last days; rates are means in bytes per second.
+
+    The rates are asked only where the CPU's p95 leaves idleness open; elsewhere they are None with a coverage of 0.
+    """
 
     cpu_p95: float | None
     cpu_coverage: float
@@ -78,25 +88,29 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A size proposed for one machine, in vCPUs and bytes; None where the meter is not changed."""
+    """A size proposed for one machine, in vCPUs and bytes; None where the meter is not changed.
+
+    is_resized: the machine had another size earlier in the window.
+    """
 
     vm_id: int
     vcpus: int | None
     memory_bytes: int | None
     storage_bytes: int | None
+    is_resized: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A machine's use in equal buckets, in basis points of what it held; None where nothing was measured.
+    """A machine's use in equal buckets: thousandths of a vCPU, MiB of memory and storage; None where unknown.
 
-    over_share: share of measured time in which the load exceeded the limit; tight_share: in which it exceeded the
-    wanted utilisation of it. None without a limit.
+    over_share: share of time in which the load exceeded the limit; tight_share: in which it exceeded the wanted
+    share of it. None without a limit, or where nothing is known of the limited meters.
     """
 
     vm_id: int
     bucket_s: int
-    mean_bp: dict[str, list[int | None]]
-    max_bp: dict[str, list[int | None]]
+    mean: dict[str, list[int | None]]
+    max: dict[str, list[int | None]]
     over_share: float | None
     tight_share: float | None

@@ -1,0 +1,251 @@
+"""What the samples say about under-use: one pass for the figures a machine is judged by, one for charts and risk.
+
+The pass over the figures is kept bare, for it is the dearest question there is: it knows no clipping and no sizes.
+Whole intervals are summed; what sticks out of the window is asked of the few rows that cross its edges and taken
+off, and what was held is the present size times the time measured, save for machines that were resized in the window.
+Sums are of integers, so that the same samples give the same bytes however many threads add them up.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import duckdb
+
+from metering.samples.model import BYTES_PER_GIB, BYTES_PER_MIB, MICROS
+from metering.samples.review_model import (
+    METERS,
+    Figures,
+    MachineQuestion,
+    MeterFigures,
+    RecentFigures,
+    ReviewWindow,
+    SizingFigures,
+)
+
+# quantile_cont keeps all values of a group in memory and does not spill: machines are asked about in portions.
+PORTION = 1000
+Row = Mapping[str, Any]
+USED = {"cpu": "cpu_ns", "memory": "memory_used_bytes", "storage": "storage_used_bytes"}
+HELD = {"cpu": "vcpus", "memory": "memory_mib", "storage": "storage_gib"}
+# Ratios of an interval in SQL, yet to be divided by the scale. A machine without storage has no ratio.
+_RATIO = {
+    "cpu": "cpu_ns / (vcpus * span_us)",
+    "memory": "memory_used_bytes / memory_mib",
+    "storage": "storage_used_bytes / nullif(storage_gib, 0)",
+}
+# Nanoseconds of use and steal in a microsecond.
+_LOAD = "(cpu_ns + coalesce(steal_ns, 0)) / span_us"
+# What one vCPU, MiB or GiB holds, in nanoseconds a microsecond or in bytes.
+SCALE = {"cpu": 1000, "memory": BYTES_PER_MIB, "storage": BYTES_PER_GIB}
+_WHOLE = """SELECT s.*, end_us - start_us AS span_us, from_us
+        FROM samples s JOIN machines USING (vm) WHERE end_us > from_us AND start_us < $end"""
+
+
+def review_figures(
+    connection: duckdb.DuckDBPyConnection, window: ReviewWindow, machines: Sequence[MachineQuestion]
+) -> dict[int, Figures]:
+    """Every machine's figures, from a connection with the view `samples`; also of machines without any sample."""
+    figures: dict[int, Figures] = {}
+    for portion in portions(machines):
+        whole = _rows(connection, window, portion, {m.vm_id: window.start_us for m in portion})
+        resized = {m.vm_id: m.sized_us for m in portion if window.start_us < m.sized_us < window.end_us}
+        since = _rows(connection, window, [m for m in portion if m.vm_id in resized], resized) if resized else {}
+        rates = _idle_rates(connection, window, [vm for vm, row in whole.items() if _may_idle(row, window)])
+        for machine in portion:
+            row = whole.get(machine.vm_id, {})
+            sizing = row if machine.sized_us <= window.start_us else since.get(machine.vm_id, {})
+            figures[machine.vm_id] = _figures(machine, row, sizing, rates.get(machine.vm_id, {}))
+    return figures
+
+
+def portions(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """By machine id, so that sorted files can be skipped in."""
+    ordered = sorted(items, key=lambda item: item.vm_id)
+    for start in range(0, len(ordered), PORTION):
+        yield ordered[start : start + PORTION]
+
+
+def give(connection: duckdb.DuckDBPyConnection, table: str, columns: Mapping[str, list[Any]]) -> None:
+    """A temporary table of 64-bit integers."""
+    listed = ", ".join(f"unnest(${name}::BIGINT[]) AS {name}" for name in columns)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT {listed}", dict(columns))
+
+
+def _meter_sums(meter: str) -> str:
+    used = f"sum({USED[meter]})" if meter == "cpu" else f"sum({USED[meter]} * span_us::HUGEINT)"
+    return f"""
+        {used} AS {meter}_used,
+        sum(span_us) FILTER ({USED[meter]} IS NULL) AS {meter}_unknown_us,
+        quantile_cont({_RATIO[meter]}, 0.95) AS {meter}_p95,
+        max({_RATIO[meter]}) AS {meter}_max,"""
+
+
+_FIGURES = f"""
+    SELECT vm,{"".join(map(_meter_sums, METERS))}
+        sum(span_us) AS total_us,
+        quantile_cont({_LOAD}, 0.95) AS load_p95,
+        max({_LOAD}) AS load_max,
+        sum(steal_ns) AS steal_ns,
+        sum(span_us) FILTER (steal_ns IS NULL) AS steal_unknown_us,
+        sum(span_us) FILTER (memory_quality = 'coarse') AS coarse_us,
+        quantile_cont({_RATIO["cpu"]}, 0.95) FILTER (start_us >= $recent AND end_us <= $end) AS recent_p95
+    FROM ({_WHOLE}) GROUP BY vm"""
+
+
+def _held_sums(meter: str) -> str:
+    return f"""
+        sum({HELD[meter]} * span_us) FILTER ({USED[meter]} IS NOT NULL) AS {meter}_held,"""
+
+
+# What machines of more than one size held, over whole intervals.
+_HELD = f"""
+    SELECT vm,{"".join(map(_held_sums, METERS))}
+        sum(vcpus * span_us) FILTER (steal_ns IS NOT NULL) AS steal_held
+    FROM ({_WHOLE}) GROUP BY vm"""
+
+
+def _edge_sums(meter: str) -> str:
+    used = USED[meter] if meter == "cpu" else f"{USED[meter]} * outside_us::HUGEINT"
+    share = " * (outside_us / span_us::DOUBLE)" if meter == "cpu" else ""
+    return f"""
+        sum({used}{share}) AS {meter}_used,
+        sum({HELD[meter]} * outside_us) FILTER ({USED[meter]} IS NOT NULL) AS {meter}_held,
+        sum(outside_us) FILTER ({USED[meter]} IS NULL) AS {meter}_unknown_us,"""
+
+
+# What of the intervals across the window's edges lies outside it. Two parts and $latest, the last start there is, let
+# the engine skip what lies well inside.
+_EDGES = f"""
+    SELECT vm,{"".join(map(_edge_sums, METERS))}
+        sum(outside_us) AS total_us
+    FROM (SELECT *, greatest(from_us - start_us, 0) + greatest(end_us - $end, 0) AS outside_us
+          FROM (SELECT * FROM ({_WHOLE}) WHERE start_us < $latest AND start_us < from_us
+                UNION ALL SELECT * FROM ({_WHOLE}) WHERE end_us > $end AND start_us >= from_us))
+    GROUP BY vm"""
+
+# A machine known to be off has neither traffic nor writes.
+_RATES = """
+    SELECT vm, sum(span_us) FILTER (cpu_ns IS NOT NULL) AS cpu_us,
+        sum(network_bytes) AS network_bytes, sum(span_us) FILTER (network_bytes IS NOT NULL) AS network_us,
+        sum(disk_bytes) AS disk_bytes, sum(span_us) FILTER (disk_bytes IS NOT NULL) AS disk_us
+    FROM (SELECT vm, cpu_ns, end_us - start_us AS span_us,
+              CASE WHEN state = 'off' THEN 0 ELSE network_bytes END AS network_bytes,
+              CASE WHEN state = 'off' THEN 0 ELSE disk_written_bytes END AS disk_bytes
+          FROM samples JOIN machines USING (vm) WHERE start_us >= from_us AND end_us <= $end)
+    GROUP BY vm"""
+
+
+def _rows(
+    connection: duckdb.DuckDBPyConnection,
+    window: ReviewWindow,
+    machines: Sequence[MachineQuestion],
+    starts: Mapping[int, int],
+) -> dict[int, dict[str, Any]]:
+    """One row of sums per machine that has samples, each from its own start on, clipped to the window."""
+    give(connection, "machines", {"vm": list(starts), "from_us": list(starts.values())})
+    rows = _ask(connection, _FIGURES, end=window.end_us, recent=window.recent_us)
+    edges = _ask(connection, _EDGES, end=window.end_us, latest=max(starts.values()))
+    changing = [m.vm_id for m in machines if starts[m.vm_id] < m.sized_us]
+    give(connection, "machines", {"vm": changing, "from_us": [starts[vm] for vm in changing]})
+    held = _ask(connection, _HELD, end=window.end_us) if changing else {}
+    for machine in machines:
+        if machine.vm_id in rows:
+            _complete(rows[machine.vm_id], machine, held.get(machine.vm_id), edges.get(machine.vm_id, {}))
+    return rows
+
+
+def _ask(connection: duckdb.DuckDBPyConnection, question: str, **values: int) -> dict[int, dict[str, Any]]:
+    answer = connection.execute(question, values)
+    names = [column[0] for column in answer.description]
+    return {row[0]: dict(zip(names, row, strict=True)) for row in answer.fetchall()}
+
+
+def _complete(row: dict[str, Any], machine: MachineQuestion, held: Row | None, edge: Row) -> None:
+    """Adds measured time and held amounts, and takes off what lies outside the window."""
+    size = {"cpu": machine.vcpus, "memory": machine.memory_mib, "storage": machine.storage_gib}
+    steal_us = row["total_us"] - (row["steal_unknown_us"] or 0)
+    row["steal_held"] = held["steal_held"] if held else steal_us * machine.vcpus
+    for meter in METERS:
+        measured = row["total_us"] - (row[f"{meter}_unknown_us"] or 0)
+        amount = (held[f"{meter}_held"] or 0) if held else measured * size[meter]
+        outside = (edge.get("total_us") or 0) - (edge.get(f"{meter}_unknown_us") or 0)
+        row[f"{meter}_us"] = int(measured - outside)
+        row[f"{meter}_held"] = int(amount - (edge.get(f"{meter}_held") or 0))
+        row[f"{meter}_used"] = int(row[f"{meter}_used"] or 0) - (edge.get(f"{meter}_used") or 0)
+
+
+def _may_idle(row: Row, window: ReviewWindow) -> bool:
+    return row["recent_p95"] is not None and row["recent_p95"] < window.idle_p95
+
+
+def _idle_rates(
+    connection: duckdb.DuckDBPyConnection, window: ReviewWindow, vm_ids: Sequence[int]
+) -> dict[int, dict[str, Any]]:
+    if not vm_ids:
+        return {}
+    give(connection, "machines", {"vm": list(vm_ids), "from_us": [window.recent_us] * len(vm_ids)})
+    return _ask(connection, _RATES, end=window.end_us)
+
+
+def _figures(machine: MachineQuestion, whole: Row, since: Row, rates: Row) -> Figures:
+    return Figures(
+        vm_id=machine.vm_id,
+        window={meter: _meter(meter, whole, machine.held_us) for meter in METERS},
+        sizing={meter: _sizing(meter, since, machine) for meter in METERS},
+        recent=RecentFigures(
+            cpu_p95=whole.get("recent_p95"),
+            cpu_coverage=_share(rates.get("cpu_us"), machine.recent_held_us),
+            network_bytes_per_s=_rate(rates, "network"),
+            network_coverage=_share(rates.get("network_us"), machine.recent_held_us),
+            disk_written_bytes_per_s=_rate(rates, "disk"),
+            disk_coverage=_share(rates.get("disk_us"), machine.recent_held_us),
+        ),
+        steal_share=_quotient(since.get("steal_ns"), since.get("steal_held"), 1000),
+        memory_coarse_share=_quotient(whole.get("coarse_us"), whole.get("memory_us")) or 0.0,
+    )
+
+
+def _meter(meter: str, row: Row, held_us: int) -> MeterFigures:
+    measured = row.get(f"{meter}_us")
+    if not measured:
+        return MeterFigures(None, None, None, None, None, 0.0)
+    held, used = row[f"{meter}_held"] * SCALE[meter], row[f"{meter}_used"]
+    time = measured * 1000 if meter == "cpu" else measured
+    return MeterFigures(
+        held=held / time,
+        used=used / time,
+        mean=used / held if held else None,
+        p95=_scaled(row[f"{meter}_p95"], meter),
+        max=_scaled(row[f"{meter}_max"], meter),
+        coverage=_share(measured, held_us),
+    )
+
+
+def _sizing(meter: str, row: Row, machine: MachineQuestion) -> SizingFigures:
+    if not row.get(f"{meter}_us"):
+        return SizingFigures(None, None, None, 0.0)
+    coverage = _share(row[f"{meter}_us"], machine.sized_held_us)
+    ratio = _scaled(row[f"{meter}_p95"], meter)
+    if meter == "cpu":
+        return SizingFigures(_scaled(row["load_p95"], meter), _scaled(row["load_max"], meter), ratio, coverage)
+    if ratio is None:
+        return SizingFigures(None, None, None, coverage)
+    held = machine.memory_mib if meter == "memory" else machine.storage_gib
+    return SizingFigures(row[f"{meter}_p95"] * held, row[f"{meter}_max"] * held, ratio, coverage)
+
+
+def _scaled(value: float | None, meter: str) -> float | None:
+    return None if value is None else value / SCALE[meter]
+
+
+def _rate(row: Row, name: str) -> float | None:
+    total, time_us = row.get(f"{name}_bytes"), row.get(f"{name}_us")
+    return None if total is None or not time_us else int(total) * MICROS / int(time_us)
+
+
+def _quotient(above: int | None, below: int | None, scale: int = 1) -> float | None:
+    return None if above is None or not below else int(above) / (int(below) * scale)
+
+
+def _share(measured_us: int | None, held_us: int) -> float:
+    return float(int(measured_us or 0) / held_us) if held_us > 0 else 0.0
