@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
-from sqlalchemy import or_, select
+from sqlalchemy import BigInteger, or_, select, type_coerce
 from sqlalchemy.orm import Session
 
 from cloudctl.core.database import to_micros
@@ -99,9 +100,7 @@ def current_allocations(session: Session, pool_id: int | None = None) -> dict[in
 
 
 def _ended_at(session: Session, vm_id: int, at: datetime) -> AllocationRow | None:
-    return session.scalar(
-        select(AllocationRow).where(AllocationRow.vm_id == vm_id, AllocationRow.end == at)
-    )
+    return session.scalar(select(AllocationRow).where(AllocationRow.vm_id == vm_id, AllocationRow.end == at))
 
 
 def holds(row: AllocationRow, holder: Holder, size: Size) -> bool:
@@ -154,3 +153,84 @@ def held_at(session: Session, pool_id: int, instant: datetime) -> dict[int, Held
         )
         for vm_id, number, start, end, vcpus, memory, storage in session.execute(query)
     }
+
+
+def history_of(session: Session, vm_id: int) -> list[AllocationRow]:
+    """All that a machine ever held, by start."""
+    query = select(AllocationRow).where(AllocationRow.vm_id == vm_id).order_by(AllocationRow.start)
+    return list(session.scalars(query))
+
+
+def rewrite(
+    session: Session,
+    vm_id: int,
+    intervals: Sequence[tuple[datetime, datetime | None, Size, Holder]],
+    reason: str,
+) -> None:
+    """The machine's history becomes these intervals; a row that begins as one of them does keeps its id."""
+    known = {row.start: row for row in history_of(session, vm_id)}
+    for start in known.keys() - {start for start, *_ in intervals}:
+        session.delete(known[start])
+    session.flush()
+    for start, end, size, holder in intervals:
+        row = known.get(start)
+        if row is None:
+            row = AllocationRow(vm_id=vm_id, start=start, reason=reason)
+            session.add(row)
+        elif row.end != end or not holds(row, holder, size):
+            row.reason = reason
+        row.end, row.system_id, row.unit_id, row.pool_id = (
+            end,
+            holder.system_id,
+            holder.unit_id,
+            holder.pool_id,
+        )
+        row.vcpus, row.memory_mib, row.storage_gib = size.vcpus, size.memory_mib, dict(size.storage_gib)
+    session.flush()
+
+
+class AllocationSpan(NamedTuple):
+    """An allocation as the questions about use need it. [start_us, end_us) in µs, end_us None: still held."""
+
+    id: int
+    vm_id: int
+    system_id: int
+    unit_id: int
+    pool_id: int
+    start_us: int
+    end_us: int | None
+    vcpus: int
+    memory_mib: int
+    storage_gib: int
+
+    def size(self, meter: str) -> int:
+        """What is held of a meter: vCPUs, MiB or GiB."""
+        return self.vcpus if meter == "cpu" else self.memory_mib if meter == "memory" else self.storage_gib
+
+
+def spans_between(
+    session: Session, start: datetime, end: datetime, vm_ids: Sequence[int] | None = None
+) -> list[AllocationSpan]:
+    """All allocations that touch [start, end), by machine and start; `vm_ids` narrows them."""
+    query = (
+        select(
+            AllocationRow.id,
+            AllocationRow.vm_id,
+            AllocationRow.system_id,
+            AllocationRow.unit_id,
+            AllocationRow.pool_id,
+            type_coerce(AllocationRow.start, BigInteger),
+            type_coerce(AllocationRow.end, BigInteger),
+            AllocationRow.vcpus,
+            AllocationRow.memory_mib,
+            AllocationRow.storage_gib,
+        )
+        .where(AllocationRow.start < end, or_(AllocationRow.end.is_(None), AllocationRow.end > start))
+        .order_by(AllocationRow.vm_id, AllocationRow.start)
+    )
+    wanted = None if vm_ids is None else set(vm_ids)
+    return [
+        AllocationSpan(*row[:9], sum(row[9].values()))
+        for row in session.execute(query)
+        if wanted is None or row[1] in wanted
+    ]
