@@ -18,6 +18,7 @@ from metering.tables import (
     SweepRow,
 )
 from provisioning.model import Reading
+from provisioning.tables import VmRow
 
 # PostgreSQL's lock number of the sample store; SQLite's writers already begin one after the other.
 STORE_LOCK = 0x73616D70
@@ -75,6 +76,14 @@ def live_paths(session: Session, start: datetime, end: datetime) -> list[str]:
         SampleFileRow.replaced_at.is_(None), SampleFileRow.last_end > start, SampleFileRow.first_start < end
     )
     return list(session.scalars(query.order_by(SampleFileRow.day, SampleFileRow.id)))
+
+
+def rows_between(session: Session, start: datetime, end: datetime) -> int:
+    """How many rows stand in the files that may touch [start, end)."""
+    query = select(func.sum(SampleFileRow.rows)).where(
+        SampleFileRow.replaced_at.is_(None), SampleFileRow.last_end > start, SampleFileRow.first_start < end
+    )
+    return int(session.scalar(query) or 0)
 
 
 def all_files(session: Session) -> Sequence[SampleFileRow]:
@@ -193,12 +202,15 @@ def reported_sizes(session: Session) -> dict[int, ReportedSize]:
 
 
 def keep_reported_sizes(session: Session, sizes: Mapping[int, ReportedSize]) -> None:
-    """Keeps what is newer than what stands there."""
+    """Keeps what is newer than what stands there; of machines the ledger never had, nothing."""
     known = {
         row.vm_id: row
         for row in session.scalars(select(ReportedSizeRow).where(ReportedSizeRow.vm_id.in_(list(sizes))))
     }
+    ours = set(session.scalars(select(VmRow.id).where(VmRow.id.in_(list(sizes)))))
     for vm_id, size in sizes.items():
+        if vm_id not in ours:
+            continue
         row = known.get(vm_id)
         if row is None:
             row = ReportedSizeRow(vm_id=vm_id)

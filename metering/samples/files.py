@@ -1,11 +1,12 @@
 """One file of the store: written whole or not at all, and hashed."""
 
+import fcntl
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,22 +16,28 @@ from metering.samples.model import COLUMNS, Sample
 
 Opener = Callable[[Path], BinaryIO]
 
-ARROW_TYPES = {"BIGINT": pa.int64(), "INTEGER": pa.int32(), "VARCHAR": pa.dictionary(pa.int8(), pa.string())}
+ARROW_TYPES: dict[str, pa.DataType] = {"BIGINT": pa.int64(), "INTEGER": pa.int32(), "VARCHAR": pa.string()}
 SCHEMA = pa.schema([(name, ARROW_TYPES[kind]) for name, kind in COLUMNS.items()])
-# Times and counters differ little from row to row; see the ADR on the sample store.
-DELTA_PACKED = [name for name, kind in COLUMNS.items() if kind != "VARCHAR"]
+# What repeats from row to row; the rest is measured anew each time. See the ADR on the sample store.
+REPEATING = ["vm", "allocation", "vcpus", "memory_mib", "storage_gib"]
 WORDS = [name for name, kind in COLUMNS.items() if kind == "VARCHAR"]
+NUMBERS = [name for name in COLUMNS if name not in REPEATING + WORDS]
+# DuckDB reads row groups in parallel and skips those whose machines are not asked for.
+ROW_GROUP = 122_880
 CARRIED = b"cloudctl.carried"
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What lies on the disk: rows, size, and the hash of the content."""
+    """What lies on the disk: rows, size, the hash of the content, first start, first end and last end in µs."""
 
     rows: int
     bytes: int
     algorithm: str
     hash: str
+    first_start_us: int
+    first_end_us: int
+    last_end_us: int
 
 
 def open_new(path: Path) -> BinaryIO:
@@ -38,50 +45,93 @@ def open_new(path: Path) -> BinaryIO:
 
 
 def as_table(samples: Sequence[Sample]) -> pa.Table:
-    """Samples as columns in the store's types."""
+    """Samples as columns in the store's types, by machine and time."""
     columns = zip(*samples, strict=True) if samples else [()] * len(SCHEMA)
-    arrays = [_array(values, field.type) for values, field in zip(columns, SCHEMA, strict=True)]
-    return pa.Table.from_arrays(arrays, schema=SCHEMA)
+    arrays = [pa.array(values, field.type) for values, field in zip(columns, SCHEMA, strict=True)]
+    return sorted_together([pa.Table.from_arrays(arrays, schema=SCHEMA)])
 
 
-def _array(values: Sequence[Any], kind: pa.DataType) -> "pa.Array[Any]":
-    if pa.types.is_dictionary(kind):
-        return pa.array(values, pa.string()).dictionary_encode().cast(kind)
-    return pa.array(values, kind)
+def sorted_together(tables: Sequence[pa.Table]) -> pa.Table:
+    """The rows of all of them by machine and time."""
+    table = pa.concat_tables(tables).unify_dictionaries()
+    return table.sort_by([("vm", "ascending"), ("end_us", "ascending")])
 
 
-def write_table(table: pa.Table, path: Path, opener: Opener = open_new, carried: bytes = b"") -> Written:
-    """Writes under a temporary name, syncs, renames, syncs the folder. OSError leaves nothing behind.
+class FileBeingWritten:
+    """A file under a temporary name, locked as long as it has that name; `settle` gives it its own.
 
-    carried: bytes that travel in the file's metadata (the readings a sweep left off at).
+    The lock tells a recovery that somebody is still at it; it goes with the process, however that ends.
     """
-    if carried:
-        table = table.replace_schema_metadata({CARRIED: carried})
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with opener(temporary) as sink:
-            pq.write_table(
-                table,
-                sink,
-                compression="zstd",
-                use_dictionary=WORDS,  # type: ignore[arg-type]  # the stubs know only yes or no
-                column_encoding=dict.fromkeys(DELTA_PACKED, "DELTA_BINARY_PACKED"),
-                store_schema=False,
-            )
-            sink.flush()
-            os.fsync(sink.fileno())
-        written = describe(temporary, table.num_rows)
-        settle(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    return written
+
+    def __init__(self, temporary: Path, opener: Opener = open_new) -> None:
+        self.temporary = temporary
+        self._opener = opener
+        self._lock = -1
+
+    def write(self, batches: Iterable[pa.RecordBatch], carried: bytes = b"") -> Written:
+        """Writes and syncs. carried: bytes that travel in the file's metadata. OSError leaves nothing behind."""
+        schema = SCHEMA.with_metadata({CARRIED: carried}) if carried else SCHEMA
+        seen = _Seen()
+        try:
+            with self._opener(self.temporary) as sink:
+                self._lock = os.dup(sink.fileno())
+                fcntl.flock(self._lock, fcntl.LOCK_EX)
+                _write_batches(sink, schema, map(seen.note, batches))
+                sink.flush()
+                os.fsync(sink.fileno())
+            return seen.written(self.temporary)
+        except BaseException:
+            self.discard()
+            raise
+
+    def settle(self, path: Path) -> None:
+        """Gives the file its name, and makes the name as durable as the content."""
+        self.temporary.rename(path)
+        sync_folder(path.parent)
+        self.discard()
+
+    def discard(self) -> None:
+        """Removes what still has its temporary name. Harmless when called again."""
+        self.temporary.unlink(missing_ok=True)
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
 
 
-def settle(temporary: Path, path: Path) -> None:
-    """Gives a synced file its name, and makes the name as durable as the content."""
-    temporary.rename(path)
-    sync_folder(path.parent)
+def _write_batches(sink: BinaryIO, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
+    with pq.ParquetWriter(
+        sink,
+        schema,
+        compression="zstd",
+        use_dictionary=WORDS + REPEATING,  # type: ignore[arg-type]  # the stubs know only yes or no
+        column_encoding=dict.fromkeys(NUMBERS, "BYTE_STREAM_SPLIT"),
+        store_schema=False,
+    ) as writer:
+        for batch in batches:
+            writer.write_batch(batch.cast(SCHEMA).replace_schema_metadata(schema.metadata), ROW_GROUP)
+
+
+class _Seen:
+    """Counts and bounds of the rows that pass by on their way to the file."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.bounds = [1 << 62, 1 << 62, -(1 << 62)]
+
+    def note(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        if batch.num_rows:
+            import pyarrow.compute as pc
+
+            starts, ends = pc.min_max(batch.column("start_us")), pc.min_max(batch.column("end_us"))
+            found = (starts["min"].as_py(), ends["min"].as_py(), ends["max"].as_py())
+            low, high = self.bounds[:2], self.bounds[2]
+            self.bounds = [min(low[0], found[0]), min(low[1], found[1]), max(high, found[2])]
+            self.rows += batch.num_rows
+        return batch
+
+    def written(self, path: Path) -> Written:
+        algorithm = preferred_algorithm()
+        return Written(self.rows, path.stat().st_size, algorithm, file_hash(path, algorithm), *self.bounds)
 
 
 def sync_folder(folder: Path) -> None:
@@ -90,11 +140,6 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def describe(path: Path, rows: int) -> Written:
-    algorithm = preferred_algorithm()
-    return Written(rows, path.stat().st_size, algorithm, file_hash(path, algorithm))
 
 
 def file_hash(path: Path, algorithm: str) -> str:
@@ -106,7 +151,27 @@ def file_hash(path: Path, algorithm: str) -> str:
     return state.hexdigest()
 
 
+def describe(path: Path) -> Written:
+    """What `write` said of a file, read from the file. ValueError or OSError: it is not whole, or not one of ours."""
+    seen = _Seen()
+    with pq.ParquetFile(path) as source:
+        for batch in source.iter_batches(columns=["start_us", "end_us"]):
+            seen.note(batch)
+    return seen.written(path)
+
+
 def read_carried(path: Path) -> bytes:
-    """What `write_table` was given to carry; empty when nothing. ValueError or OSError: the file is not whole."""
-    metadata = pq.read_metadata(path).metadata or {}
-    return metadata.get(CARRIED, b"")
+    """What `write` was given to carry; empty when nothing. ValueError or OSError: the file is not whole."""
+    return dict(pq.read_metadata(path).metadata or {}).get(CARRIED, b"")
+
+
+def is_being_written(path: Path) -> bool:
+    """Whether somebody still holds the lock of a file with a temporary name."""
+    try:
+        with path.open("rb") as source:
+            fcntl.flock(source, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False

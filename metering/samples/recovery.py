@@ -1,13 +1,12 @@
 """After a crash: files the manifest does not know are adopted whole or removed; nothing is ever half-read."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from metering.samples.store import SampleStore, connected
+from metering.samples.store import SampleStore
 from metering.store import all_files, lock_store
 
 SWEEP = "sweep"
@@ -50,28 +49,18 @@ def _orphans(session: Session, store: SampleStore, days: Sequence[str] | None) -
     folders = (
         [store.folder / f"day={day}" for day in days] if days is not None else store.folder.glob("day=*")
     )
+    from metering.samples.files import is_being_written
+
     present = [path for folder in sorted(folders) if folder.is_dir() for path in sorted(folder.iterdir())]
     if not present:
         return
     known = {row.path for row in all_files(session)}
     for path in present:
         if path.name.endswith(".tmp"):
-            if not _is_being_written(path):
+            if not is_being_written(path):
                 yield path
         elif str(path.relative_to(store.folder)) not in known:
             yield path
-
-
-def _is_being_written(path: Path) -> bool:
-    """A temporary name ends with its writer's process id."""
-    number = path.name.split(".")[-2]
-    try:
-        os.kill(int(number), 0)
-    except (ValueError, ProcessLookupError):
-        return False
-    except PermissionError:
-        return True
-    return int(number) != os.getpid()
 
 
 def _carried_by(path: Path) -> bytes:
@@ -88,12 +77,7 @@ def _carried_by(path: Path) -> bytes:
 def _adopt(session: Session, store: SampleStore, path: Path) -> None:
     from metering.samples.files import describe
 
-    with connected(store.folder) as connection:
-        found = connection.execute(
-            "SELECT count(*), min(start_us), min(end_us), max(end_us) FROM read_parquet(?)", [str(path)]
-        ).fetchone()
-    assert found is not None
-    store.enter(session, path, describe(path, found[0]), (found[1], found[2], found[3]))
+    store.enter(session, path, describe(path))
 
 
 def _names(store: SampleStore, paths: Sequence[Path]) -> tuple[str, ...]:

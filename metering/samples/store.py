@@ -7,7 +7,8 @@ own affair. The files that were listed stay on the disk until the block ends, wh
 
 import fcntl
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,12 +24,23 @@ from metering.store import live_paths, lock_store, next_file_id
 from metering.tables import SampleFileRow
 
 if TYPE_CHECKING:  # Arrow loads when something is written, not when a question is asked.
-    from metering.samples.files import Opener, Written
+    import pyarrow as pa
+
+    from metering.samples.files import FileBeingWritten, Opener, Written
 
 FOLDER = "samples"
 READERS = ".readers"
 DAY_US = 86_400 * MICROS
 MEMORY_LIMIT = "640MB"
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A file written and synced that has no name yet, for one UTC day of the store."""
+
+    day: str
+    file: "FileBeingWritten"
+    written: "Written"
 
 
 class SampleStore:
@@ -57,47 +69,83 @@ class SampleStore:
         The session's transaction must be a writing one; the files count when it commits. OSError when the disk
         refuses: nothing of the file is left. Uniqueness of (vm, end) is the caller's promise.
         """
-        from metering.samples.files import as_table, write_table
+        from metering.samples.files import as_table
 
         lock_store(session)
         rows = []
         for day, part in _by_day(samples).items():
-            path = self.new_path(session, day, kind)
-            written = write_table(as_table(part), path, **self._writing(), carried=carried)
-            spans = (
-                min(sample.start_us for sample in part),
-                min(sample.end_us for sample in part),
-                max(sample.end_us for sample in part),
-            )
-            rows.append(self.enter(session, path, written, spans))
+            file = self.new_file(day, kind)
+            written = file.write(as_table(part).to_batches(), carried)
+            rows.append(self.enter_staged(session, Staged(day, file, written), kind))
         return rows
 
-    def _writing(self) -> "dict[str, Opener]":
-        return {"opener": self._opener} if self._opener else {}
+    def append_columns(
+        self,
+        session: Session,
+        tables: "Sequence[pa.Table]",
+        samples: Sequence[Sample] = (),
+        kind: str = "sweep",
+    ) -> SampleFileRow:
+        """As `append`, for tables and samples that all end in one UTC day and become one file."""
+        from metering.samples.files import as_table, sorted_together
 
-    def new_path(self, session: Session, day: str, kind: str) -> Path:
-        """Where the next file goes. Its number is the manifest's, so that an orphan's name is used again, not kept."""
+        lock_store(session)
+        table = sorted_together([as_table(samples), *tables])
+        day = day_of(table.column("end_us")[0].as_py())
+        file = self.new_file(day, kind)
+        return self.enter_staged(session, Staged(day, file, file.write(table.to_batches())), kind)
+
+    @contextmanager
+    def staged(self, connection: duckdb.DuckDBPyConnection, query: str) -> Iterator[list[Staged]]:
+        """Writes a query's rows (columns of `Sample`) as files per UTC day of their ends, outside any transaction.
+
+        Inside the block `enter_staged` brings them into the store; what was not entered is gone after it.
+        """
+        import pyarrow as pa
+
+        with ExitStack() as stack:
+            parts = []
+            for day in _days(connection, query):
+                file = self.new_file(day_of(day * DAY_US), "staged")
+                stack.callback(file.discard)
+                rows = connection.sql(f"FROM ({query}) WHERE end_us // {DAY_US} = {day} ORDER BY vm, end_us")
+                written = file.write(pa.RecordBatchReader.from_stream(rows))
+                parts.append(Staged(day_of(day * DAY_US), file, written))
+            yield parts
+
+    def new_file(self, day: str, kind: str) -> "FileBeingWritten":
+        """A file to be written in the folder of a day."""
+        import secrets
+
+        from metering.samples.files import FileBeingWritten, open_new, sync_folder
+
         folder = self.folder / f"day={day}"
         if not folder.exists():
-            from metering.samples.files import sync_folder
-
             folder.mkdir(parents=True, exist_ok=True)
             sync_folder(self.folder)
-        return folder / f"{kind}-{next_file_id(session):08d}.parquet"
+        return FileBeingWritten(folder / f".{kind}-{secrets.token_hex(8)}.tmp", self._opener or open_new)
 
-    def enter(
-        self, session: Session, path: Path, written: "Written", spans: tuple[int, int, int]
-    ) -> SampleFileRow:
-        """A manifest row for a file that lies on the disk; spans: its first start, first end and last end in µs."""
+    def enter_staged(self, session: Session, part: Staged, kind: str) -> SampleFileRow:
+        """Gives a written file its name and a row in the manifest; it counts when the transaction commits.
+
+        The name's number is the manifest's, so that an orphan's name is used again, not kept.
+        """
+        lock_store(session)
+        path = self.folder / f"day={part.day}" / f"{kind}-{next_file_id(session):08d}.parquet"
+        part.file.settle(path)
+        return self.enter(session, path, part.written)
+
+    def enter(self, session: Session, path: Path, written: "Written") -> SampleFileRow:
+        """A manifest row for a file that lies on the disk under its name."""
         row = SampleFileRow(
             path=str(path.relative_to(self.folder)),
             day=path.parent.name.removeprefix("day="),
             kind=path.name.split("-")[0],
             rows=written.rows,
             bytes=written.bytes,
-            first_start=from_micros(spans[0]),
-            first_end=from_micros(spans[1]),
-            last_end=from_micros(spans[2]),
+            first_start=from_micros(written.first_start_us),
+            first_end=from_micros(written.first_end_us),
+            last_end=from_micros(written.last_end_us),
             algorithm=written.algorithm,
             hash=written.hash,
             created_at=self.clock.now(),
@@ -119,7 +167,7 @@ class SampleStore:
         if all(Path(path).exists() for path in paths):
             return paths
         # The session's view of the ledger may be older than our hold on the files: look afresh, once.
-        bind = session.get_bind().execution_options(sqlite_begin="DEFERRED")
+        bind = session.get_bind().engine.execution_options(sqlite_begin="DEFERRED")
         with Session(bind) as fresh:
             return [str(self.folder / path) for path in live_paths(fresh, start, end)]
 
@@ -138,7 +186,7 @@ def connected(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     )
     try:
         yield connection
-    except (duckdb.IOException, duckdb.InvalidInputException) as failure:
+    except (duckdb.IOException, duckdb.InvalidInputException, duckdb.OutOfMemoryException) as failure:
         raise Unreachable(
             "The sample store cannot be read: {reason}",
             reason=str(failure).splitlines()[0],
@@ -160,6 +208,11 @@ def source_of(paths: Sequence[str]) -> str:
 def day_of(end_us: int) -> str:
     """The UTC day a sample belongs to, by its end."""
     return f"{datetime.fromtimestamp(end_us // MICROS, UTC):%Y-%m-%d}"
+
+
+def _days(connection: duckdb.DuckDBPyConnection, query: str) -> list[int]:
+    rows = connection.execute(f"SELECT DISTINCT end_us // {DAY_US} AS day FROM ({query}) ORDER BY day")
+    return [day for (day,) in rows.fetchall()]
 
 
 def _by_day(samples: Sequence[Sample]) -> dict[str, list[Sample]]:

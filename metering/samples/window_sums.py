@@ -1,0 +1,212 @@
+"""The store's main question: per group of machines, exact sums and pooled ratios of every meter over a window."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from fractions import Fraction
+from typing import Any
+
+import duckdb
+from sqlalchemy.orm import Session
+
+from cloudctl.core.database import to_micros
+from metering.samples.model import BYTES_PER_GIB, BYTES_PER_MIB
+from metering.samples.quantile import pooled_quantiles
+from metering.samples.store import SampleStore
+from metering.store import rows_between
+
+SPAN = "(end_us - start_us)"
+P95 = 0.95
+# An exact quantile keeps its values in memory: so many rows go into one query, more are asked in parts.
+ROWS_AT_ONCE = 9_000_000
+# And so many values one group may have; its memory doubles as it grows.
+ROWS_OF_ONE = 1_500_000
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """A meter's columns. used: its sum over an interval; per_held: what one unit held for 1 µs comes to in that unit.
+
+    CPU is summed in ns of core time, memory and storage in byte·µs.
+    """
+
+    name: str
+    used: str
+    held: str
+    weight: str
+    per_held: int
+
+    @property
+    def ratio(self) -> str:
+        """An interval's use over what was held in it, as SQL."""
+        span = f"{SPAN}::DOUBLE" if self.weight == "1" else "1.0"
+        return f"{self.used} / nullif({self.held} * {span} * {self.per_held}, 0)"
+
+
+METERS = (
+    Meter("cpu", "cpu_ns", "vcpus", "1", 1000),
+    Meter("memory", "memory_used_bytes", "memory_mib", SPAN, BYTES_PER_MIB),
+    Meter("storage", "storage_used_bytes", "storage_gib", SPAN, BYTES_PER_GIB),
+)
+
+
+@dataclass(slots=True)
+class MeterSums:
+    """One meter of one group. used: exact, in its unit; held_us (size × µs), measured_us: where it is known."""
+
+    used: Fraction = Fraction(0)
+    held_us: int = 0
+    measured_us: int = 0
+    intervals: int = 0
+    over: int = 0
+    p95: float | None = None
+    maximum: float | None = None
+
+
+@dataclass(slots=True)
+class GroupSums:
+    """All meters of one group, by the meter's name."""
+
+    meters: dict[str, MeterSums] = field(
+        default_factory=lambda: {meter.name: MeterSums() for meter in METERS}
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked: the window, which group each allocation belongs to, and where a holding began inside the window.
+
+    groups: allocation id -> group; machines: all machine ids, when each is a group of its own. begun: allocation
+    id -> start in µs of the unbroken holding it belongs to, for those that began after the window did.
+    """
+
+    start: datetime
+    end: datetime
+    groups: Mapping[int, int]
+    begun: Mapping[int, int]
+    machines: Sequence[int] | None = None
+
+
+def window_sums(store: SampleStore, session: Session, question: Question) -> dict[int, GroupSums]:
+    """Sums per group; a machine is its own group by its id when `machines` are given.
+
+    Intervals that cross the window's bounds (or a holding's begin) count pro rata in the sums, whole in the ratios.
+    """
+    found: dict[int, GroupSums] = {}
+    with store.opened(session, question.start, question.end) as connection:
+        rows = rows_between(session, question.start, question.end)
+        _name_groups(connection, question)
+        if question.machines is not None:
+            for condition in _parts(question.machines, rows):
+                _read(connection, "vm", condition, found, with_quantile=True)
+        else:
+            in_one = rows <= ROWS_AT_ONCE and rows * _largest_share(question) <= ROWS_OF_ONE
+            _read(connection, "grp", "true", found, with_quantile=in_one)
+            if not in_one:
+                _add_quantiles(connection, found, rows)
+        _take_off_outside(connection, question, found)
+    return found
+
+
+def _name_groups(connection: duckdb.DuckDBPyConnection, question: Question) -> None:
+    """Joins each sample's group by the allocation stamped on it; samples of other allocations are left out."""
+    connection.execute(
+        "CREATE TEMP TABLE owner AS SELECT unnest($1::BIGINT[]) AS allocation, unnest($2::BIGINT[]) AS grp",
+        [list(question.groups), list(question.groups.values())],
+    )
+    source = "samples JOIN owner USING (allocation)"
+    if question.machines is not None:
+        source = "samples"
+    connection.execute(f"CREATE TEMP VIEW asked AS SELECT * FROM {source}")
+
+
+def _largest_share(question: Question) -> float:
+    """The share of the allocations that the largest group has."""
+    counts = Counter(question.groups.values())
+    return max(counts.values()) / counts.total()
+
+
+def _parts(machines: Sequence[int], rows: int) -> Iterator[str]:
+    """Conditions that each take some of the machines, by ranges of their ids, so that the reader can skip the rest."""
+    ordered = sorted(machines)
+    size = max(1, len(ordered) * ROWS_AT_ONCE // max(rows, 1))
+    for first in range(0, len(ordered), size):
+        part = ordered[first : first + size]
+        yield f"vm BETWEEN {part[0]} AND {part[-1]}"
+
+
+def _read(
+    connection: duckdb.DuckDBPyConnection,
+    key: str,
+    condition: str,
+    found: dict[int, GroupSums],
+    with_quantile: bool,
+) -> None:
+    columns = ", ".join(_aggregates(meter, with_quantile) for meter in METERS)
+    query = f"SELECT {key}, {columns} FROM asked WHERE {condition} GROUP BY {key}"
+    for group, *values in connection.execute(query).fetchall():
+        sums = found.setdefault(group, GroupSums())
+        for number, meter in enumerate(METERS):
+            part = values[number * 7 : number * 7 + 7]
+            sums.meters[meter.name] = MeterSums(
+                Fraction(part[0] or 0), part[1] or 0, part[2] or 0, part[3], part[4], part[5], part[6]
+            )
+
+
+def _aggregates(meter: Meter, with_quantile: bool) -> str:
+    used = meter.used if meter.weight == "1" else f"{meter.used}::HUGEINT * {meter.weight}"
+    known = f"CASE WHEN {meter.used} IS NOT NULL THEN {SPAN} END"
+    return ", ".join(
+        [
+            f"sum({used})",
+            f"sum({meter.held} * ({known}))",
+            f"sum({known})",
+            f"count({meter.used})",
+            f"count_if({meter.ratio} > 1)",
+            f"quantile_cont({meter.ratio}, {P95})" if with_quantile else "NULL",
+            f"max({meter.ratio})",
+        ]
+    )
+
+
+def _add_quantiles(connection: duckdb.DuckDBPyConnection, found: dict[int, GroupSums], rows: int) -> None:
+    ratios = {meter.name: meter.ratio for meter in METERS}
+    for (group, name), value in pooled_quantiles(connection, "asked", rows, ratios, P95).items():
+        found[group].meters[name].p95 = value
+
+
+def _take_off_outside(
+    connection: duckdb.DuckDBPyConnection, question: Question, found: dict[int, GroupSums]
+) -> None:
+    """Intervals that cross a bound were summed whole: takes off what lies outside, exactly."""
+    start, end = to_micros(question.start), to_micros(question.end)
+    key = "grp" if question.machines is None else "vm"
+    connection.execute(
+        "CREATE TEMP TABLE begun AS SELECT unnest($1::BIGINT[]) AS allocation, unnest($2::BIGINT[]) AS begin_us",
+        [list(question.begun), list(question.begun.values())],
+    )
+    used = ", ".join(meter.used for meter in METERS)
+    held = ", ".join(meter.held for meter in METERS)
+    columns = f"{key}, start_us, end_us, {used}, {held}"
+    rows = connection.execute(
+        f"SELECT {columns}, {start}, {end} FROM asked WHERE start_us < {start} OR end_us > {end} "
+        f"UNION ALL SELECT {columns}, begin_us, {end} FROM asked JOIN begun USING (allocation) "
+        f"WHERE start_us < begin_us AND end_us > begin_us AND start_us >= {start} AND end_us <= {end}"
+    )
+    for group, *row in rows.fetchall():
+        _take_off(found[group], row)
+
+
+def _take_off(sums: GroupSums, row: Sequence[Any]) -> None:
+    first, last, *rest = row
+    uses, sizes, (low, high) = rest[:3], rest[3:6], rest[6:]
+    outside = (last - first) - (min(last, high) - max(first, low))
+    for meter, used, size in zip(METERS, uses, sizes, strict=True):
+        if used is None:
+            continue
+        part = sums.meters[meter.name]
+        whole = used if meter.weight == "1" else used * (last - first)
+        part.used -= Fraction(whole * outside, last - first)
+        part.held_us -= size * outside
+        part.measured_us -= outside
