@@ -159,7 +159,10 @@ Block = Facts | Figures | Amount | Paragraph | Notice | Table | ChartBlock | Sig
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A section on paper, a sheet in a workbook. sheet: its tab's name; wide: landscape; breaks: on a new page."""
+    """A section on paper, a sheet in a workbook.
+
+    sheet: its tab's name; is_wide: landscape; breaks: on a new page; is_sheet_only: too long for paper.
+    """
 
     slug: str
     title: str
@@ -167,6 +170,7 @@ class Part:
     blocks: tuple[Block, ...]
     is_wide: bool = False
     breaks: bool = False
+    is_sheet_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """How figures are written for people: money, shares, quantities and times, the same in every report."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from zoneinfo import ZoneInfo
 
@@ -73,3 +73,10 @@ def instant_text(value: datetime, zone: ZoneInfo) -> str:
 
 def day_text(value: datetime, zone: ZoneInfo) -> str:
     return f"{value.astimezone(zone):%Y-%m-%d}"
+
+
+def span_text(start: datetime, end: datetime, zone: ZoneInfo) -> str:
+    """[start, end): whole days as first and last day, anything else to the minute."""
+    if all(f"{at.astimezone(zone):%H%M%S%f}" == "000000000000" for at in (start, end)):
+        return f"{day_text(start, zone)} – {day_text(end - timedelta(microseconds=1), zone)}"
+    return f"{instant_text(start, zone)} – {instant_text(end, zone)}"

@@ -78,13 +78,16 @@ class MonthAmount:
 
 @dataclass(frozen=True, slots=True)
 class BudgetUse:
-    """A yearly budget of one kind: granted, used up to the end of this period, and what this month took."""
+    """A yearly budget of one kind: granted, used up to the end of this period, and what this month took.
+
+    None: cloudctl settles the use of the cloud; what is spent on other kinds it does not know.
+    """
 
     kind: str
     year: int
     granted_fen: int
-    used_fen: int
-    month_fen: int
+    used_fen: int | None
+    month_fen: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ def charge_table(lines: tuple[ChargeLine, ...], reader: Reader) -> Table:
     return Table(
         "lines",
         "",
-        _columns(reader),
-        tuple(_row(line, reader) for line in lines),
+        line_columns(reader),
+        tuple(line_cells(line, reader) for line in lines),
         total_label=texts.text("Total"),
         group="system",
         empty=texts.text("No line was charged in this period."),
@@ -25,7 +25,7 @@ def charge_table(lines: tuple[ChargeLine, ...], reader: Reader) -> Table:
     )
 
 
-def _columns(reader: Reader) -> tuple[Column, ...]:
+def line_columns(reader: Reader) -> tuple[Column, ...]:
     texts = reader.texts
     return (
         Column("position", texts.text("No."), "count", 6),
@@ -51,7 +51,7 @@ def _columns(reader: Reader) -> tuple[Column, ...]:
     )
 
 
-def _row(line: ChargeLine, reader: Reader) -> tuple[Cell, ...]:
+def line_cells(line: ChargeLine, reader: Reader) -> tuple[Cell, ...]:
     return (
         line.position,
         line.system.code,

@@ -3,7 +3,7 @@
 from reports.charts.model import Series, StackedColumns
 from reports.datasets.shared import change, ratio
 from reports.datasets.statement import BudgetUse, EquipmentCost, MonthAmount, Saving, StatementReport, item_rank
-from reports.document import Block, ChartBlock, Column, Figure, Figures, Part, RatioOf, Table
+from reports.document import Block, ChartBlock, Column, Figure, Figures, Part, Table
 from reports.layouts.wording import Reader, label, month_text, named
 from reports.notation import change_text, money_text
 
@@ -117,8 +117,9 @@ def _changes(report: StatementReport, reader: Reader) -> Table:
 def budget_table(budgets: tuple[BudgetUse, ...], period: str, reader: Reader) -> Table:
     texts = reader.texts
     share_of_year = int(period.split("-")[1]) / 12
-    granted = sum(budget.granted_fen for budget in budgets)
-    used = sum(budget.used_fen for budget in budgets)
+    known = [budget for budget in budgets if budget.used_fen is not None]
+    used = sum(budget.used_fen or 0 for budget in known)
+    granted = sum(budget.granted_fen for budget in known)
     return Table(
         "budgets",
         texts.text("Budget against actual"),
@@ -129,7 +130,7 @@ def budget_table(budgets: tuple[BudgetUse, ...], period: str, reader: Reader) ->
             Column("month", texts.text("This month"), "money", 14, is_summed=True),
             Column("used", texts.text("Used so far"), "money", 15, is_summed=True),
             Column("left", texts.text("Left"), "money", 15, is_summed=True),
-            Column("rate", texts.text("Used share"), "share", 11, formula=RatioOf("used", "granted")),
+            Column("rate", texts.text("Used share"), "share", 11),
             Column("year_share", texts.text("Share of the year"), "percent", 10),
         ),
         tuple(
@@ -139,7 +140,7 @@ def budget_table(budgets: tuple[BudgetUse, ...], period: str, reader: Reader) ->
                 budget.granted_fen,
                 budget.month_fen,
                 budget.used_fen,
-                budget.granted_fen - budget.used_fen,
+                None if budget.used_fen is None else budget.granted_fen - budget.used_fen,
                 ratio(budget.used_fen, budget.granted_fen),
                 share_of_year,
             )
@@ -147,6 +148,9 @@ def budget_table(budgets: tuple[BudgetUse, ...], period: str, reader: Reader) ->
         ),
         total_label=texts.text("Total") if len(budgets) > 1 else "",
         totals={"rate": ratio(used, granted)},
+        note=texts.text("A dash: cloudctl settles the use of the cloud alone and does not know what else is spent.")
+        if len(known) < len(budgets)
+        else "",
         empty=texts.text("No budget is registered for this unit and year."),
     )
 

@@ -9,7 +9,7 @@ from reports.layouts.signing import signature_block
 from reports.layouts.statement_remarks import remarks_part
 from reports.layouts.use_tables import meter_table, use_cells, use_columns, use_note, use_part, use_totals
 from reports.layouts.wording import Reader, assemble, currency_sign, currency_text, gib_text, label, month_text, named
-from reports.notation import day_text, instant_text
+from reports.notation import day_text, instant_text, span_text
 
 
 def lay_out_statement(report: StatementReport, reader: Reader) -> Document:
@@ -100,7 +100,7 @@ def _facts(report: StatementReport, reader: Reader) -> Facts:
         (
             (texts.text("Unit"), f"{named(report.unit)} ({report.unit.code})"),
             (texts.text("Provider"), report.provider),
-            (texts.text("Period"), f"{instant_text(report.start, zone)} – {instant_text(report.end, zone)}"),
+            (texts.text("Period"), span_text(report.start, report.end, zone)),
             (texts.text("State"), label(reader, "statement_state", report.state)),
             (texts.text("Issued"), instant_text(report.issued_at, zone) if report.issued_at else unknown),
             (texts.text("To be answered by"), instant_text(report.deadline, zone) if report.deadline else unknown),

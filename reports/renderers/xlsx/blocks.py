@@ -24,7 +24,7 @@ from reports.document import (
 from reports.renderers.xlsx.charts import ChartSheet
 from reports.renderers.xlsx.formats import Formats
 from reports.renderers.xlsx.formulas import column_sum, row_formula, total_reference
-from reports.renderers.xlsx.plan import SIGNATURE_ROWS, Sheet, TablePlace, has_bands
+from reports.renderers.xlsx.plan import ROW_PIXELS, SIGNATURE_ROWS, Sheet, TablePlace, chart_rows, has_bands
 
 
 class Pen:
@@ -132,10 +132,9 @@ class Pen:
             self._across(row + 1, block.chart.empty, self._formats.note)
             return
         # A character of column width is about 7.3 pixels in the fonts that spreadsheets measure by.
+        chart.set_size({"width": int(self._width() * 7.3), "height": chart_rows(block.chart) * ROW_PIXELS - 6})
         self._page.insert_chart(
-            row + 1, 0, chart,
-            {"object_position": 2, "x_scale": max(self._width() * 7.3 / 480, 1.2), "y_scale": 1.05,
-             "description": cell_text(block.chart.description)},
+            row + 1, 0, chart, {"object_position": 2, "description": cell_text(block.chart.description)}
         )
 
     def _table(self, table: Table, row: int) -> None:

@@ -57,7 +57,6 @@ class ChartSheet:
         native.add_series(self._series(first, 1, count, {"fill": {"color": PALETTE[0]}}))
         native.set_y_axis({"reverse": True})
         native.set_x_axis({"num_format": "#,##0", "major_gridlines": {"visible": True, "line": {"color": "#D9D9D9"}}})
-        native.set_size({"width": 480, "height": max(288, 60 + 19 * count)})
         native.set_legend({"position": "top"})
         return native
 

@@ -41,7 +41,7 @@ class Formats:
             properties["num_format"] = NUMBER_FORMATS[kind]
         if kind in ("instant", "date"):
             properties["align"] = "center"
-        if kind == "text":
+        if kind in ("text", "code"):
             properties["text_wrap"] = True
         if is_total:
             properties |= {"bold": True, "bg_color": TINT, "top": 2, "top_color": INK}

@@ -6,6 +6,7 @@ Formulas point to tables on other sheets, so places come first and writing secon
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from reports.charts.model import Chart, PairBars
 from reports.document import (
     Amount,
     Block,
@@ -20,12 +21,15 @@ from reports.document import (
     Table,
 )
 
-# Rows that a native chart covers.
+# A row is 20 pixels high unless somebody says otherwise.
+ROW_PIXELS = 20
 CHART_ROWS = 16
 SIGNATURE_ROWS = 9
 # A sheet is at least this many columns wide, so that facts and signatures have room.
 LEAST_COLUMNS = 6
 LEAST_WIDTH = 12.0
+# Wider texts are wrapped; where several tables share their columns, sooner.
+WIDEST, WIDEST_SHARED = 44.0, 26.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +97,20 @@ def _plan_part(document: Document, part: Part, is_front: bool) -> Sheet:
 
 
 def _widths(part: Part) -> tuple[float, ...]:
-    """The columns of the part's widest table; other blocks make do with them."""
+    """Every column as wide as any table of the part needs it; other blocks make do with that."""
     tables = [block for block in part.blocks if isinstance(block, Table)]
-    widest = max(tables, key=lambda table: len(table.columns), default=None)
-    widths = [float(max(column.width, 6)) for column in widest.columns] if widest else []
-    return tuple(widths + [LEAST_WIDTH] * (LEAST_COLUMNS - len(widths)))
+    count = max([LEAST_COLUMNS, *(len(table.columns) for table in tables)])
+    wanted = [
+        max((table.columns[at].width for table in tables if at < len(table.columns)), default=0)
+        for at in range(count)
+    ]
+    widest = WIDEST_SHARED if len(tables) > 1 else WIDEST
+    return tuple(min(float(width), widest) if width else LEAST_WIDTH for width in wanted)
+
+
+def chart_rows(chart: Chart) -> int:
+    """Rows a native chart covers: bars need their height per category."""
+    return max(CHART_ROWS, 4 + len(chart.categories)) if isinstance(chart, PairBars) else CHART_ROWS
 
 
 def height(block: Block) -> int:
@@ -111,7 +124,7 @@ def height(block: Block) -> int:
     if isinstance(block, Figures):
         return len(block.figures)
     if isinstance(block, ChartBlock):
-        return CHART_ROWS + 1
+        return chart_rows(block.chart) + 1
     if isinstance(block, Signatures):
         return SIGNATURE_ROWS + bool(block.title)
     if isinstance(block, Paragraph):

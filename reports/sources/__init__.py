@@ -1,0 +1,1 @@
+"""From the stores to the datasets of the reports; every question is asked of a store below."""
