@@ -37,6 +37,19 @@ from metering.tables import AllocationRow
 from metering.tariffs import PriceBook, Tariff
 from provisioning.tables import PoolRow, VmRow
 
+
+class ItemAmount(NamedTuple):
+    """A sum of lines. unit and system by code."""
+
+    period: str
+    provider: str
+    unit: str
+    system: str
+    item: str
+    is_adjustment: bool
+    amount_fen: int
+
+
 _LINE_COLUMNS = [getattr(LineRow, field.name) for field in fields(Line)]
 
 # Tariffs
@@ -60,6 +73,11 @@ def tariffs_in_force(session: Session) -> Sequence[TariffRow]:
         newest, (TariffRow.code == newest.c.code) & (TariffRow.version == newest.c.version)
     )
     return session.scalars(query.order_by(TariffRow.code, TariffRow.valid_from)).all()
+
+
+def last_version(session: Session, code: str) -> int:
+    """The number of a code's last version; 0 before the first."""
+    return session.scalar(select(func.max(TariffRow.version)).where(TariffRow.code == code)) or 0
 
 
 def tariffs_by_id(session: Session, ids: Sequence[int]) -> Sequence[TariffRow]:
@@ -106,6 +124,10 @@ def find_period(session: Session, period: str) -> PeriodRow | None:
     return session.scalar(select(PeriodRow).where(PeriodRow.period == period))
 
 
+def period_by_id(session: Session, period_id: int) -> PeriodRow:
+    return session.get_one(PeriodRow, period_id)
+
+
 def get_period(session: Session, period: str) -> PeriodRow:
     """NotFound for a month that was never drafted."""
     row = find_period(session, period)
@@ -146,10 +168,6 @@ def find_statement(session: Session, number: str) -> tuple[PeriodRow, StatementR
     if found is None:
         raise NotFound("There is no statement “{number}”.", number=number)
     return found[0], found[1]
-
-
-def statement_row(session: Session, statement_id: int) -> StatementRow:
-    return session.get_one(StatementRow, statement_id)
 
 
 def next_number(session: Session, provider: str, year: int) -> int:
@@ -413,3 +431,24 @@ def closed_bounds(session: Session) -> Iterator[tuple[str, datetime, datetime]]:
     """Every closed month with its bounds, by month."""
     for row in period_rows(session, [PeriodState.CLOSED]):
         yield row.period, row.starts, row.ends
+
+
+def item_amounts(session: Session, periods: Sequence[str]) -> list[ItemAmount]:
+    """What the current statements of these months come to, by month, provider, unit, system and item."""
+    keys = (
+        PeriodRow.period,
+        StatementRow.provider,
+        StatementRow.unit_code,
+        LineRow.system,
+        LineRow.item,
+        LineRow.kind,
+    )
+    query = (
+        select(*keys, func.sum(LineRow.amount_fen))
+        .join(StatementRow, StatementRow.period_id == PeriodRow.id)
+        .join(LineRow, LineRow.statement_id == StatementRow.id)
+        .where(PeriodRow.period.in_(periods), StatementRow.state != StatementState.SUPERSEDED)
+        .group_by(*keys)
+        .order_by(*keys)
+    )
+    return [ItemAmount(*key, kind != LineKind.CHARGE, int(fen)) for *key, kind, fen in session.execute(query)]
