@@ -1,6 +1,8 @@
 """Changes machines: journals the plan, carries it out, takes it up again after a kill, undoes it when it fails."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -20,6 +22,9 @@ from provisioning.model import Capability, Step
 from provisioning.steps import plan_checksum
 from provisioning.store import find_change, get_vm
 from provisioning.tables import ChangeRow, ChangeStepRow
+
+# Drivers by pool id for as long as they are needed.
+OpenDrivers = Callable[[Context, Sequence[int]], AbstractContextManager[dict[int, Driver]]]
 
 
 class ChangeFailed(Refused):
@@ -110,17 +115,24 @@ def _row(change_id: int, position: int, step: Step) -> ChangeStepRow:
     )
 
 
-def run_change(ctx: Context, change_id: int, *, done_at: datetime | None = None) -> ChangeOutcome:
+def run_change(
+    ctx: Context,
+    change_id: int,
+    *,
+    done_at: datetime | None = None,
+    open_drivers: OpenDrivers = opened_drivers,
+) -> ChangeOutcome:
     """Carries a journalled change on from wherever it stands; a finished one is only looked at.
 
-    done_at: when what was ordered from others was carried out. Errors as for `change_machines`.
+    done_at: when what was ordered from others was carried out. open_drivers: how the pools' drivers are had.
+    Errors as for `change_machines`.
     """
     ctx.actor.require(Role.OPERATOR)
     with held_change(ctx.home, change_id):
-        return _run(ctx, change_id, done_at)
+        return _Run(ctx, change_id, open_drivers).carry_on(done_at)
 
 
-def undo_change(ctx: Context, change_id: int) -> ChangeOutcome:
+def undo_change(ctx: Context, change_id: int, *, open_drivers: OpenDrivers = opened_drivers) -> ChangeOutcome:
     """Takes back an unfinished change. Refused when it is finished; Unreachable as in `run_change`."""
     ctx.actor.require(Role.OPERATOR)
     with held_change(ctx.home, change_id):
@@ -130,62 +142,65 @@ def undo_change(ctx: Context, change_id: int) -> ChangeOutcome:
                 raise Refused("Change {number} is finished.", number=change_id)
             change.state = ChangeState.UNDOING
             ctx.record(session, "change.withdraw", f"change:{change_id}")
-        return _undo(ctx, change_id)
+        return _Run(ctx, change_id, open_drivers).take_back()
 
 
-def _run(ctx: Context, change_id: int, done_at: datetime | None) -> ChangeOutcome:
-    with ctx.reading() as session:
-        change = find_change(session, change_id)
-        state, finished = change.state, change.finished_at is not None
-    if finished:
-        return _outcome(ctx, change_id)
-    if state == ChangeState.UNDOING:
-        return _undo(ctx, change_id)
-    if done_at is not None:
-        _report(ctx, change_id, state, done_at)
-    elif state == ChangeState.ORDERED:
-        return _outcome(ctx, change_id)
-    refusal = _carried_on(ctx, change_id)
-    if refusal is not None:
-        raise ChangeFailed(_undo(ctx, change_id), refusal)
-    return _outcome(ctx, change_id)
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One change while this process holds it."""
 
+    ctx: Context
+    change_id: int
+    open_drivers: OpenDrivers
 
-def _report(ctx: Context, change_id: int, state: str, done_at: datetime) -> None:
-    if state != ChangeState.ORDERED:
-        raise Refused("Change {number} has no work orders out.", number=change_id)
-    if done_at > ctx.clock.now():
-        raise Refused("{time} lies in the future.", time=done_at.isoformat())
-    LedgerJournal(ctx, change_id, _no_sample).report(done_at)
+    def carry_on(self, done_at: datetime | None) -> ChangeOutcome:
+        with self.ctx.reading() as session:
+            change = find_change(session, self.change_id)
+            state, is_finished = change.state, change.finished_at is not None
+        if is_finished:
+            return self._outcome()
+        if state == ChangeState.UNDOING:
+            return self.take_back()
+        if done_at is not None:
+            self._report(state, done_at)
+        elif state == ChangeState.ORDERED:
+            return self._outcome()
+        refusal = self._execute()
+        if refusal is not None:
+            raise ChangeFailed(self.take_back(), refusal)
+        return self._outcome()
 
+    def take_back(self) -> ChangeOutcome:
+        with self._opened() as (entries, drivers):
+            undo(entries, drivers, self._journal(entries, drivers))
+        return self._outcome()
 
-def _carried_on(ctx: Context, change_id: int) -> CloudctlError | None:
-    with ctx.reading() as session:
-        entries = entries_of(session, change_id)
-        pools = _pools_of(session, entries)
-    with opened_drivers(ctx, list(pools.values())) as drivers:
-        by_code = {code: drivers[pool_id] for code, pool_id in pools.items()}
-        return execute(entries, by_code, LedgerJournal(ctx, change_id, _sampler(ctx, entries, by_code)))
+    def _execute(self) -> CloudctlError | None:
+        with self._opened() as (entries, drivers):
+            return execute(entries, drivers, self._journal(entries, drivers))
 
+    def _report(self, state: str, done_at: datetime) -> None:
+        if state != ChangeState.ORDERED:
+            raise Refused("Change {number} has no work orders out.", number=self.change_id)
+        if done_at > self.ctx.clock.now():
+            raise Refused("{time} lies in the future.", time=done_at.isoformat())
+        self._journal([], {}).report(done_at)
 
-def _undo(ctx: Context, change_id: int) -> ChangeOutcome:
-    with ctx.reading() as session:
-        entries = entries_of(session, change_id)
-        pools = _pools_of(session, entries)
-    with opened_drivers(ctx, list(pools.values())) as drivers:
-        by_code = {code: drivers[pool_id] for code, pool_id in pools.items()}
-        undo(entries, by_code, LedgerJournal(ctx, change_id, _sampler(ctx, entries, by_code)))
-    return _outcome(ctx, change_id)
+    @contextmanager
+    def _opened(self) -> Iterator[tuple[list[Entry], dict[str, Driver]]]:
+        """The journal's entries, and the drivers of their pools by code."""
+        with self.ctx.reading() as session:
+            entries = entries_of(session, self.change_id)
+            pools = {entry.pool: get_vm(session, entry.step.vm_id).pool_id for entry in entries}
+        with self.open_drivers(self.ctx, list(pools.values())) as drivers:
+            yield entries, {code: drivers[pool_id] for code, pool_id in pools.items()}
 
+    def _journal(self, entries: Sequence[Entry], drivers: Mapping[str, Driver]) -> LedgerJournal:
+        return LedgerJournal(self.ctx, self.change_id, _sampler(self.ctx, entries, drivers))
 
-def _pools_of(session: Session, entries: Sequence[Entry]) -> dict[str, int]:
-    """Code -> id of the pools a change touches."""
-    return {entry.pool: get_vm(session, entry.step.vm_id).pool_id for entry in entries}
-
-
-def _outcome(ctx: Context, change_id: int) -> ChangeOutcome:
-    with ctx.reading() as session:
-        return outcome_of(session, change_id)
+    def _outcome(self) -> ChangeOutcome:
+        with self.ctx.reading() as session:
+            return outcome_of(session, self.change_id)
 
 
 def _sampler(
@@ -209,7 +224,3 @@ def _has_old_size(ctx: Context, entry: Entry, driver: Driver) -> bool:
         held = current_allocation(session, entry.step.vm_id)
     seen = [machine for machine in driver.observe().machines if machine.vm_id == entry.step.vm_id]
     return held is not None and bool(seen) and seen[0].size == size_of(held)
-
-
-def _no_sample(_entry: Entry) -> None:
-    """Work orders are reported after the fact; their pools' usage comes from files."""

@@ -110,9 +110,7 @@ class Meter:
         ]
         most_memory = (self._memory * 97 // 100).reshape(-1, 1)
         memory = np.minimum(block.memory[:, columns], most_memory) * self._runs
-        storage = np.minimum(
-            self._workloads.storage_used(slots), (self._storage * 98 // 100).reshape(-1, 1)
-        )
+        storage = np.minimum(self._workloads.storage_used(slots), (self._storage * 98 // 100).reshape(-1, 1))
         return (*counters, memory, storage)
 
     def profiles(self) -> list[str]:

@@ -31,14 +31,16 @@ from provisioning.model import (
 from provisioning.placement import Overcommit
 from provisioning.series import Series
 
-# Counters are carried forward on disk this often, so that no reading has to start at the cloud's beginning.
-CARRY_US = 2 * 86_400_000_000
+# Counters are carried forward on disk this often, so that no reading has to start at the cloud's beginning;
+# but not into the last day: a collector that was killed may ask for that again.
+CARRY_US = 4 * 86_400_000_000
+KEPT_US = 86_400_000_000
 
 
 class EmbeddedDriver:
     """One pool's simulated cloud; its state lies in the pool's state folder and is the cloud's own."""
 
-    capabilities = frozenset(Capability)
+    capabilities = frozenset(Capability) - {Capability.ORDER}
     is_simulated = True
 
     def __init__(self, pool: PoolFacts, clock: Clock) -> None:
@@ -79,7 +81,7 @@ class EmbeddedDriver:
         seen = {reading.vm_id for reading in first.readings}
         rows = [row for row, machine in enumerate(meter.machines) if machine.vm_id in seen]
         cpu, steal, disk, network, memory, storage = (column[rows].data for column in columns)
-        self._carry(at_us[-1])
+        self._carry(at_us[0])
         return Series(at_us, first, cpu, steal, memory, storage, disk, network)
 
     def apply(self, step: Step) -> Applied:
@@ -153,18 +155,17 @@ class EmbeddedDriver:
 
         Returns the instant: now, or the last step's where a clock went back. Within a transaction.
         """
-        machines = self._store.machines()
-        touched = [machine for machine in machines if machine.host in hosts]
+        touched = [machine for machine in self._store.machines() if machine.host in hosts]
         at_us = max([at_us, *(machine.counted_us for machine in touched)])
-        if all(machine.counted_us == at_us for machine in touched):
-            return at_us
-        self._count(machines, at_us, hosts)
+        if any(machine.counted_us != at_us for machine in touched):
+            self._count(touched, at_us)
         return at_us
 
-    def _count(self, machines: list[MachineRecord], at_us: int, hosts: set[str]) -> None:
+    def _count(self, machines: list[MachineRecord], at_us: int) -> None:
+        """All machines of some hosts; those of other hosts play no part in what these get."""
         counted = Meter(self._seed, machines, self._store.hosts(), self._traces).at(at_us)
         for index, machine in enumerate(machines):
-            if machine.host in hosts and machine.counted_us != at_us:
+            if machine.counted_us != at_us:
                 self._store.put_machine(
                     replace(
                         machine,
@@ -177,13 +178,15 @@ class EmbeddedDriver:
                 )
 
     def _carry(self, now: int) -> None:
-        """Moves old counters forward to the beginning of the running slot: the same sums, split there."""
-        boundary = now // SLOT_US * SLOT_US
+        """Moves old counters forward to the beginning of a slot a day ago: the same sums, split there."""
+        boundary = (now - KEPT_US) // SLOT_US * SLOT_US
         assert self._meter is not None
         oldest = min((machine.counted_us for machine in self._meter.machines), default=now)
         if now - oldest > CARRY_US:
             with self._store.writing():
-                self._advance({machine.host for machine in self._store.machines()}, boundary)
+                machines = self._store.machines()
+                changed_since = {machine.host for machine in machines if machine.counted_us > boundary}
+                self._advance({machine.host for machine in machines} - changed_since, boundary)
             self._meter = None
 
 
