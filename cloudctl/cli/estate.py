@@ -13,6 +13,42 @@ if TYPE_CHECKING:
     from cloudctl.operations.context import Context
 
 Row = dict[str, Any]
+UNITS = ("code", "name", "contact", "systems", "machines", "vcpus", "memory_mib", "storage_gib")
+SYSTEMS = (
+    "code",
+    "name",
+    "unit",
+    "level",
+    "window",
+    "status",
+    "machines",
+    "vcpus",
+    "memory_mib",
+    "storage_gib",
+)
+POOLS = (
+    "code",
+    "name",
+    "driver",
+    "provider",
+    "hosts",
+    "machines",
+    "vcpus",
+    "memory_mib",
+    "storage_gib",
+)
+HOSTS = (
+    "pool",
+    "code",
+    "rack",
+    "draining",
+    "capacity_vcpus",
+    "capacity_memory_mib",
+    "machines",
+    "vcpus",
+    "memory_mib",
+)
+EQUIPMENT = ("code", "unit", "kind", "condition", "bought", "yearly_total", "currency")
 
 
 @click.group(cls=TranslatedGroup, examples=["cloudctl unit list", "cloudctl unit show fin -o json"])
@@ -25,9 +61,8 @@ def unit() -> None:
 @click.pass_obj
 def list_units(run: Run, output: str) -> None:
     """List units with what they hold."""
-    columns = ("code", "name", "contact", "systems", "machines", "vcpus", "memory_mib", "storage_gib")
     with run.open() as ctx:
-        show_list(show_estate.list_units(ctx), output, columns, ctx.site.zone)
+        show_list(show_estate.list_units(ctx), output, UNITS, ctx.site.zone)
 
 
 @unit.command("show", examples=["cloudctl unit show fin", "cloudctl unit show fin -o json"])
@@ -50,21 +85,9 @@ def system() -> None:
 @click.pass_obj
 def list_systems(run: Run, output: str) -> None:
     """List business systems with what they hold."""
-    columns = (
-        "code",
-        "name",
-        "unit",
-        "level",
-        "window",
-        "status",
-        "machines",
-        "vcpus",
-        "memory_mib",
-        "storage_gib",
-    )
     with run.open() as ctx:
         rows = show_estate.list_systems(ctx)
-        show_list(_labelled(ctx, rows, output, status="system_status"), output, columns, ctx.site.zone)
+        show_list(_labelled(ctx, rows, output, status="system_status"), output, SYSTEMS, ctx.site.zone)
 
 
 @system.command("show", examples=["cloudctl system show tax", "cloudctl system show tax -o json"])
@@ -88,19 +111,8 @@ def pool() -> None:
 @click.pass_obj
 def list_pools(run: Run, output: str) -> None:
     """List resource pools with what is held in them."""
-    columns = (
-        "code",
-        "name",
-        "driver",
-        "provider",
-        "hosts",
-        "machines",
-        "vcpus",
-        "memory_mib",
-        "storage_gib",
-    )
     with run.open() as ctx:
-        show_list(show_estate.list_pools(ctx), output, columns, ctx.site.zone)
+        show_list(show_estate.list_pools(ctx), output, POOLS, ctx.site.zone)
 
 
 @pool.command("show", examples=["cloudctl pool show gov", "cloudctl pool show gov -o json"])
@@ -123,19 +135,8 @@ def host() -> None:
 @click.pass_obj
 def list_hosts(run: Run, output: str) -> None:
     """List hosts with what is held on them."""
-    columns = (
-        "pool",
-        "code",
-        "rack",
-        "draining",
-        "capacity_vcpus",
-        "capacity_memory_mib",
-        "machines",
-        "vcpus",
-        "memory_mib",
-    )
     with run.open() as ctx:
-        show_list(show_estate.list_hosts(ctx), output, columns, ctx.site.zone)
+        show_list(show_estate.list_hosts(ctx), output, HOSTS, ctx.site.zone)
 
 
 @host.command("show", examples=["cloudctl host show gov/n1", "cloudctl host show n1 -o json"])
@@ -182,10 +183,9 @@ def equipment() -> None:
 @click.pass_obj
 def list_equipment(run: Run, output: str) -> None:
     """List equipment from before the cloud with its yearly cost."""
-    columns = ("code", "unit", "kind", "condition", "bought", "yearly_total", "currency")
     with run.open() as ctx:
         rows = _equipment(ctx, show_estate.list_equipment(ctx), output)
-        show_list(rows, output, columns, ctx.site.zone)
+        show_list(rows, output, EQUIPMENT, ctx.site.zone)
 
 
 @equipment.command(

@@ -4,11 +4,11 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 
-from cloudctl.core.errors import InvalidInput, Problem, problem
+from cloudctl.core.errors import InvalidInput, Message, Problem
 from cloudctl.core.yaml_problems import Loc, Marks
 
 MAX_DEPTH = 32
@@ -48,22 +48,22 @@ class Tree:
             for event in _events(text, loader):
                 self._take(event)
         except yaml.MarkedYAMLError as failure:
-            self._stop(
-                _position(failure.problem_mark), "This is not YAML: {reason}", reason=failure.problem or ""
-            )
+            self._stop(_position(failure.problem_mark), _not_yaml(failure.problem or ""))
         except yaml.YAMLError as failure:
-            self._stop((1, 1), "This is not YAML: {reason}", reason=str(failure).splitlines()[0])
+            self._stop((1, 1), _not_yaml(str(failure).splitlines()[0]))
         if not self._documents:
-            self._stop((1, 1), "The file is empty.")
+            self._stop((1, 1), Message("The file is empty."))
 
     def _take(self, event: yaml.Event) -> None:
         at = _position(event.start_mark)
         if isinstance(event, yaml.DocumentStartEvent):
             self._documents += 1
             if self._documents > 1:
-                self._stop(at, "A second document begins here; the file may hold only one.")
+                self._stop(at, Message("A second document begins here; the file may hold only one."))
         elif isinstance(event, yaml.AliasEvent):
-            self._place_value(None, at, "Aliases (*{anchor}) are not allowed.", anchor=event.anchor)
+            self._place_value(
+                None, at, Message("Aliases (*{anchor}) are not allowed.", {"anchor": event.anchor})
+            )
         elif isinstance(event, yaml.ScalarEvent):
             self._scalar(event, at)
         elif isinstance(event, yaml.MappingStartEvent):
@@ -79,56 +79,55 @@ class Tree:
         if branch and branch.wants_key:
             self._key(branch, event.value, at)
         elif "\\" in repr(event.value) and not _is_unicode(event.value):
-            self._place_value(None, at, "This text is not Unicode.")
+            self._place_value(None, at, Message("This text is not Unicode."))
         else:
             value = _plain(event.value) if event.implicit[0] and not event.style else event.value
-            self._place_value(value, at, refusal, tag=event.tag)
+            self._place_value(value, at, refusal)
 
     def _key(self, branch: "_Branch", key: str, at: tuple[int, int]) -> None:
         branch.key = key
         branch.is_duplicate = key in branch.value
         if branch.is_duplicate:
             first = self.marks.keys[(*branch.loc, key)][0]
-            self._note(
-                at,
-                "The key “{key}” stands here a second time; the first is in line {line}.",
-                key=key,
-                line=first,
+            values = {"key": key, "line": first}
+            message = Message(
+                "The key “{key}” stands here a second time; the first is in line {line}.", values
             )
+            self._note(at, message)
         else:
             self.marks.keys.setdefault((*branch.loc, key), at)
 
     def _begin(self, value: Any, event: Any, at: tuple[int, int]) -> None:
         if self._open and self._open[-1].wants_key:
-            self._stop(at, "A key must be plain text.")
+            self._stop(at, Message("A key must be plain text."))
         if len(self._open) >= MAX_DEPTH:
-            self._stop(at, "The file is nested deeper than {limit} levels.", limit=MAX_DEPTH)
-        loc = self._place_value(value, at, _tag_refusal(event.tag), tag=event.tag)
+            self._stop(at, Message("The file is nested deeper than {limit} levels.", {"limit": MAX_DEPTH}))
+        loc = self._place_value(value, at, _tag_refusal(event.tag))
         self._open.append(_Branch(value, loc))
 
-    def _place_value(self, value: Any, at: tuple[int, int], refusal: str = "", **values: Any) -> Loc:
+    def _place_value(self, value: Any, at: tuple[int, int], refusal: Message | None = None) -> Loc:
         self._nodes += 1
         if self._nodes > MAX_NODES:
-            self._stop(at, "The file holds more than {limit} values.", limit=MAX_NODES)
+            self._stop(at, Message("The file holds more than {limit} values.", {"limit": MAX_NODES}))
         loc: Loc = ()
         if not self._open:
             self.document = value
         else:
             branch = self._open[-1]
             if refusal and branch.wants_key:
-                self._stop(at, "A key must be plain text.")
+                self._stop(at, Message("A key must be plain text."))
             loc = branch.put(value)
         self.marks.values.setdefault(loc, at)
         if refusal:
             self.refused.add(loc)
-            self._note(at, refusal, **values)
+            self._note(at, refusal)
         return loc
 
-    def _note(self, at: tuple[int, int], template: str, **values: Any) -> None:
-        self.problems.append(problem(f"{self.marks.file}:{at[0]}:{at[1]}", template, **values))
+    def _note(self, at: tuple[int, int], message: Message) -> None:
+        self.problems.append(Problem(f"{self.marks.file}:{at[0]}:{at[1]}", message))
 
-    def _stop(self, at: tuple[int, int], template: str, **values: Any) -> None:
-        self._note(at, template, **values)
+    def _stop(self, at: tuple[int, int], message: Message) -> NoReturn:
+        self._note(at, message)
         raise InvalidInput(self.problems)
 
 
@@ -165,8 +164,12 @@ def _position(mark: Any) -> tuple[int, int]:
     return (mark.line + 1, mark.column + 1) if mark else (1, 1)
 
 
-def _tag_refusal(tag: str | None) -> str:
-    return "" if tag in (None, "!") else "Tags ({tag}) are not allowed."
+def _tag_refusal(tag: str | None) -> Message | None:
+    return None if tag in (None, "!") else Message("Tags ({tag}) are not allowed.", {"tag": tag})
+
+
+def _not_yaml(reason: str) -> Message:
+    return Message("This is not YAML: {reason}", {"reason": reason})
 
 
 def _plain(text: str) -> Any:

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("cloudctl", "provisioning", "metering", "policies", "reports")
 ERRORS = {"CloudctlError", "UsageError", "NotFound", "Refused", "Unreachable", "Differences"}
 # function -> position of its template
-TEMPLATE_AT = dict.fromkeys((*ERRORS, "Message", "say", "confirm", "translate"), 0) | {"problem": 1}
+TEMPLATE_AT = dict.fromkeys((*ERRORS, "Message", "say", "confirm", "translate", "wrong"), 0) | {"problem": 1}
 # Enums whose values people never read, or whose labels stand under another kind than their own name.
 ENUM_KINDS: dict[str, str | None] = {}
 
