@@ -18,7 +18,10 @@ MAX_DIGITS = 12
 
 
 def _one_or_many(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
+    """What a validator in front hands on is taken strictly: a tuple, not a list."""
+    if isinstance(value, str):
+        return (value,)
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _bound(value: Any) -> Any:
