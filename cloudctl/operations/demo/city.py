@@ -6,11 +6,9 @@ from datetime import date, timedelta
 from random import Random
 from typing import Any
 
-from cloudctl.operations.demo.machines import Machine, deal_machines
+from cloudctl.operations.demo.machines import GIB, Machine, deal_machines
 from cloudctl.operations.demo.people import people_entries
 from cloudctl.operations.demo.places import CITY, System, Unit, units
-
-GIB = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +51,9 @@ class _Pool:
 
 
 POOLS = (
-    _Pool("gov", "专有云（模拟）", "示例云服务商甲", 3.0, 64, 512, {"ssd": 8000, "sas": 16000}, 300),
-    _Pool("ded", "专享云（模拟）", "示例云服务商乙", 3.0, 64, 512, {"ssd": 8000, "sas": 16000}, 240),
-    _Pool("hpc", "超算云（模拟）", "示例云服务商丙", 2.0, 128, 1536, {"ssd": 16000, "sas": 48000}, 760),
+    _Pool("gov", "专有云（模拟）", "示例云服务商甲", 3.0, 64, 320, {"ssd": 8000, "sas": 16000}, 300),
+    _Pool("ded", "专享云（模拟）", "示例云服务商乙", 3.0, 64, 320, {"ssd": 8000, "sas": 16000}, 290),
+    _Pool("hpc", "超算云（模拟）", "示例云服务商丙", 2.0, 96, 768, {"ssd": 16000, "sas": 48000}, 700),
 )
 WINDOWS = {"gov": "Sat 22:00-Sun 06:00", "ded": "Fri 23:00-Sat 05:00", "hpc": "Sat 20:00-Sun 08:00"}
 
