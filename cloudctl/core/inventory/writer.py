@@ -13,6 +13,7 @@ from cloudctl.core.inventory.model import SECTIONS, Inventory
 
 # Wider than any entry: a line is an entry.
 _WIDTH = 1_000_000
+_RESERVED = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}
 _INSTANTS = ("since", "until", "from")
 
 
@@ -53,17 +54,9 @@ def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
 
 
 def _is_word(value: str) -> bool:
-    return value.isalpha() and value.lower() not in (
-        "null",
-        "true",
-        "false",
-        "yes",
-        "no",
-        "on",
-        "off",
-        "y",
-        "n",
-    )
+    """Letters first, then letters, digits, dashes and underscores; no word that some reader takes for a value."""
+    plain_word = value[:1].isalpha() and value.replace("-", "").replace("_", "").isalnum()
+    return plain_word and value.lower() not in _RESERVED
 
 
 _Dumper.add_representer(str, _text)
