@@ -14,7 +14,9 @@ from reports.charts.model import Chart
 
 # money: fen as int; price: yuan as Decimal; percent and share: a fraction; share is drawn with a small bar;
 # change: a signed fraction; number: a quantity; instant and date: a time in the site's zone.
-Kind = Literal["text", "code", "count", "number", "money", "price", "percent", "share", "change", "instant", "date"]
+Kind = Literal[
+    "text", "code", "count", "number", "money", "price", "percent", "share", "change", "instant", "date"
+]
 Cell = str | int | float | Decimal | datetime | date | None
 NUMERIC: frozenset[Kind] = frozenset({"count", "number", "money", "price", "percent", "share", "change"})
 
@@ -205,4 +207,4 @@ def sum_cells(values: list[Cell]) -> Cell:
         return None
     if any(isinstance(number, float) for number in numbers):
         return sum(float(number) for number in numbers)
-    return sum(numbers)  # type: ignore[arg-type]
+    return sum(numbers)

@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from cloudctl.core.errors import NotFound
+from cloudctl.core.tables import AuditRow
 from metering.settlement.model import (
     Act,
     Dispute,
@@ -35,7 +36,7 @@ from metering.settlement.tables import (
     WaiverRow,
 )
 from metering.tables import AllocationRow
-from metering.tariffs import PriceBook, Tariff
+from metering.tariffs import PriceBook, Tariff, midnight
 from provisioning.tables import PoolRow, VmRow
 
 
@@ -51,6 +52,8 @@ class ItemAmount(NamedTuple):
     amount_fen: int
 
 
+# The audit chain's word for closing a month.
+CLOSING = "settle.close"
 _LINE_COLUMNS = [getattr(LineRow, field.name) for field in fields(Line)]
 
 # Tariffs
@@ -79,6 +82,12 @@ def tariffs_in_force(session: Session) -> Sequence[TariffRow]:
 def last_version(session: Session, code: str) -> int:
     """The number of a code's last version; 0 before the first."""
     return session.scalar(select(func.max(TariffRow.version)).where(TariffRow.code == code)) or 0
+
+
+def touches(tariff: TariffRow, period: PeriodRow, zone: ZoneInfo) -> bool:
+    """Whether the tariff is valid at some time of the month."""
+    until = midnight(tariff.valid_to, zone) if tariff.valid_to else None
+    return midnight(tariff.valid_from, zone) < period.ends and (until is None or until > period.starts)
 
 
 def tariffs_by_id(session: Session, ids: Sequence[int]) -> Sequence[TariffRow]:
@@ -308,6 +317,16 @@ def evidence_rows(session: Session, period_id: int) -> Sequence[EvidenceRow]:
     ).all()
 
 
+def closing_entry(session: Session, period: str) -> dict[str, Any] | None:
+    """What the audit chain recorded when the month was closed; None when it never was."""
+    return session.scalar(
+        select(AuditRow.detail)
+        .where(AuditRow.action == CLOSING, AuditRow.subject == period)
+        .order_by(AuditRow.sequence.desc())
+        .limit(1)
+    )
+
+
 # Read as values
 
 
@@ -452,4 +471,7 @@ def item_amounts(session: Session, periods: Sequence[str]) -> list[ItemAmount]:
         .group_by(*keys)
         .order_by(*keys)
     )
-    return [ItemAmount(*key, kind != LineKind.CHARGE, int(fen)) for *key, kind, fen in session.execute(query)]
+    return [
+        ItemAmount(period, provider, unit, system, item, kind != LineKind.CHARGE, int(fen))
+        for period, provider, unit, system, item, kind, fen in session.execute(query)
+    ]

@@ -2,7 +2,21 @@
 
 from reports.charts.model import PairBars
 from reports.charts.scale import Scale, highest, scale_for, tick_text
-from reports.charts.svg import GRID, INK, PALETTE, SOFT_INK, WIDTH, box, drawing, element, fit, label, legend, line, words
+from reports.charts.svg import (
+    GRID,
+    INK,
+    PALETTE,
+    SOFT_INK,
+    WIDTH,
+    box,
+    drawing,
+    element,
+    fit,
+    label,
+    legend,
+    line,
+    words,
+)
 
 NAMES, RIGHT, TOP, ROW = 150, 92, 30, 21
 HELD_FILL, USED_FILL = "#dce9f2", PALETTE[0]
@@ -35,8 +49,10 @@ def _row(chart: PairBars, at: int, scale: Scale) -> list[str]:
     name = chart.categories[at]
     parts = [
         element(
-            "text", {"x": NAMES - 7, "y": y + 12, "text-anchor": "end"},
-            element("title", {}, words(name)), words(fit(name, NAMES - 12)),
+            "text",
+            {"x": NAMES - 7, "y": y + 12, "text-anchor": "end"},
+            element("title", {}, words(name)),
+            words(fit(name, NAMES - 12)),
         ),
         box(NAMES, y, scale.at(held) - NAMES, 15, fill=HELD_FILL, stroke="#7f9fb5", stroke_width=0.8),
     ]

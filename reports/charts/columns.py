@@ -34,7 +34,9 @@ def draw_columns(chart: StackedColumns) -> str:
         body += _column(chart, at, left + slot * at, slot, scale)
     body.append(line(left, scale.at(0), WIDTH - RIGHT, scale.at(0), stroke=INK, stroke_width=1))
     body.append(label(0, 11, chart.axis, fill=SOFT_INK, font_size=10))
-    swatches = [(series.name, box(0, 0, 14, 10, fill=PALETTE[i % 8])) for i, series in enumerate(chart.series)]
+    swatches = [
+        (series.name, box(0, 0, 14, 10, fill=PALETTE[i % 8])) for i, series in enumerate(chart.series)
+    ]
     body += legend(swatches, 18, 0)
     return drawing(chart.name, chart.title, chart.description, HEIGHT, body)
 
@@ -71,7 +73,16 @@ def _column(chart: StackedColumns, at: int, x: float, slot: float, scale: Scale)
         top, bottom = scale.at(base + abs(value)), scale.at(base)
         named = element("title", {}, words(f"{series.name}: {value:,.2f}"))
         parts.append(
-            box(start, top, width, bottom - top, named, fill=PALETTE[number % 8], stroke=PAPER, stroke_width=0.8)
+            box(
+                start,
+                top,
+                width,
+                bottom - top,
+                named,
+                fill=PALETTE[number % 8],
+                stroke=PAPER,
+                stroke_width=0.8,
+            )
         )
         high, low = high + max(value, 0.0), low + min(value, 0.0)
     if parts:

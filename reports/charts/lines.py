@@ -34,7 +34,9 @@ HATCH = (
 
 def draw_lines(chart: LineChart, zone: ZoneInfo) -> str:
     floor, right = HEIGHT - BOTTOM, WIDTH - RIGHT
-    tops = [value for series in chart.series for value in series.values] + [mark.value for mark in chart.marks]
+    tops = [value for series in chart.series for value in series.values] + [
+        mark.value for mark in chart.marks
+    ]
     make = percent_scale if chart.measure == "percent" else scale_for
     scale = make(highest(tops), floor, TOP)
     body = [
@@ -42,7 +44,11 @@ def draw_lines(chart: LineChart, zone: ZoneInfo) -> str:
         *_grid(chart, scale, right),
         *_gaps(chart, floor, right),
         *_times(chart, zone, floor, right),
-        *(part for at, series in enumerate(chart.series) for part in _series(chart, series, at, scale, right)),
+        *(
+            part
+            for at, series in enumerate(chart.series)
+            for part in _series(chart, series, at, scale, right)
+        ),
         *_marks(chart, scale, right),
         *_events(chart, floor, right),
         line(LEFT, floor, right, floor, stroke=INK, stroke_width=1),
@@ -97,13 +103,21 @@ def _series(chart: LineChart, series: Series, at: int, scale: Scale, right: floa
         points = [(_x(chart, i, right), scale.at(series.values[i] or 0.0)) for i in range(first, after)]
         drawn = "M" + "L".join(f"{number(x)},{number(y)}" for x, y in points)
         if at == 0:
-            area = f"{drawn}L{number(points[-1][0])},{number(scale.start)}L{number(points[0][0])},{number(scale.start)}Z"
+            first_x, last_x, axis = number(points[0][0]), number(points[-1][0]), number(scale.start)
+            area = f"{drawn}L{last_x},{axis}L{first_x},{axis}Z"
             parts.append(path(area, fill=colour, fill_opacity=0.16))
         if len(points) == 1:
             drawn += "h0.01"
         parts.append(
-            path(drawn, fill="none", stroke=colour, stroke_width=1.5, stroke_linejoin="round", stroke_linecap="round",
-                 stroke_dasharray=DASHES[at % len(DASHES)])
+            path(
+                drawn,
+                fill="none",
+                stroke=colour,
+                stroke_width=1.5,
+                stroke_linejoin="round",
+                stroke_linecap="round",
+                stroke_dasharray=DASHES[at % len(DASHES)],
+            )
         )
     return parts
 
@@ -131,8 +145,13 @@ def _events(chart: LineChart, floor: float, right: float) -> list[str]:
             parts.append(line(x, TOP, x, floor, stroke=INK, stroke_width=1, stroke_dasharray="2 2"))
             turned = x + 4 + text_width(event.label, 10) > right
             parts.append(
-                label(x - 4 if turned else x + 4, TOP + 9, event.label, font_size=10,
-                      text_anchor="end" if turned else "start")
+                label(
+                    x - 4 if turned else x + 4,
+                    TOP + 9,
+                    event.label,
+                    font_size=10,
+                    text_anchor="end" if turned else "start",
+                )
             )
     return parts
 
@@ -157,8 +176,15 @@ def _midnights(times: tuple[datetime, ...], zone: ZoneInfo) -> list[tuple[int, d
 def _legend(chart: LineChart) -> list[str]:
     entries = []
     for at, series in enumerate(chart.series):
-        swatch = line(0, 5, 14, 5, stroke=PALETTE[at % len(PALETTE)], stroke_width=2,
-                      stroke_dasharray=DASHES[at % len(DASHES)])
+        swatch = line(
+            0,
+            5,
+            14,
+            5,
+            stroke=PALETTE[at % len(PALETTE)],
+            stroke_width=2,
+            stroke_dasharray=DASHES[at % len(DASHES)],
+        )
         entries.append((series.name, swatch))
     axis = label(0, 11, chart.axis, fill=SOFT_INK, font_size=10)
     return [axis, *legend(entries, 2, LEFT + max(0.0, text_width(chart.axis, 10) - LEFT + 16))]

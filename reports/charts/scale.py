@@ -22,7 +22,10 @@ class Scale:
 
     @property
     def ticks(self) -> list[float]:
-        return [tick * self.step for tick in range(round(self.bottom / self.step), round(self.top / self.step) + 1)]
+        return [
+            tick * self.step
+            for tick in range(round(self.bottom / self.step), round(self.top / self.step) + 1)
+        ]
 
 
 def scale_for(highest: float, start: float, end: float, lowest: float = 0.0) -> Scale:

@@ -22,7 +22,9 @@ def number(value: float) -> str:
 
 
 def element(name: str, attributes: Mapping[str, object], *children: str) -> str:
-    written = "".join(f' {key}="{_attribute(value)}"' for key, value in attributes.items() if value is not None)
+    written = "".join(
+        f' {key}="{_attribute(value)}"' for key, value in attributes.items() if value is not None
+    )
     return f"<{name}{written}>{''.join(children)}</{name}>" if children else f"<{name}{written}/>"
 
 

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from cloudctl.core.quantity import Size
 from reports.datasets.shared import Imprint, Named, Use
 
 
 @dataclass(frozen=True, slots=True)
 class ChargeLine:
-    """One printed line; its fields mean what they mean in metering.settlement.model.Line, with hours for microseconds."""
+    """One printed line; its fields mean what metering.settlement.model.Line says, with hours for microseconds."""
 
     position: int
     kind: str
@@ -41,14 +42,12 @@ class ChargeLine:
 
 @dataclass(frozen=True, slots=True)
 class MachineCharge:
-    """One machine in the month: its size at the end of its last segment, what it held and used, what it cost."""
+    """One machine in the month: its last size (None: it held nothing then, an adjustment names it), use and cost."""
 
     system: Named
     vm: str
     pool: Named
-    vcpus: int
-    memory_mib: int
-    storage_gib: int
+    size: Size | None
     use: Use
     amount_fen: int
 
@@ -97,8 +96,8 @@ class Saving:
     case: str
     vm: str
     system: Named
-    before: str
-    after: str
+    before: Size
+    after: Size
     since: datetime
     until: datetime | None
     monthly_fen: int

@@ -19,8 +19,8 @@ def charge_table(lines: tuple[ChargeLine, ...], reader: Reader) -> Table:
         group="system",
         empty=texts.text("No line was charged in this period."),
         note=texts.text(
-            "Monthly prices: quantity × unit price × seconds of the line / seconds of the calendar month. Hourly prices: "
-            "quantity × unit price × hours. A new line begins where size, owner, pool or price changes."
+            "Monthly prices: quantity × unit price × seconds of the line / seconds of the calendar month. "
+            "Hourly prices: quantity × unit price × hours. A new line begins where size, owner, pool or price changes."
         ),
     )
 
@@ -81,7 +81,9 @@ def _remark(line: ChargeLine, reader: Reader) -> str:
     if line.corrects:
         kind = label(reader, "line_kind", line.kind)
         remarks.append(
-            texts.text("{kind} of {line} for {period}", kind=kind, line=line.corrects, period=line.charge_period)
+            texts.text(
+                "{kind} of {line} for {period}", kind=kind, line=line.corrects, period=line.charge_period
+            )
         )
     if line.is_held_back:
         remarks.append(texts.text("held back: too little measured"))

@@ -2,9 +2,16 @@
 
 from reports.charts.model import Series, StackedColumns
 from reports.datasets.shared import change, ratio
-from reports.datasets.statement import BudgetUse, EquipmentCost, MonthAmount, Saving, StatementReport, item_rank
+from reports.datasets.statement import (
+    BudgetUse,
+    EquipmentCost,
+    MonthAmount,
+    Saving,
+    StatementReport,
+    item_rank,
+)
 from reports.document import Block, ChartBlock, Column, Figure, Figures, Part, Table
-from reports.layouts.wording import Reader, label, month_text, named
+from reports.layouts.wording import Reader, label, named, size_text
 from reports.notation import change_text, money_text
 
 COSTS = ("upkeep", "power", "staff", "room")
@@ -39,7 +46,7 @@ def headline_figures(report: StatementReport, reader: Reader) -> Figures:
             texts.text("Against last month"),
             moved,
             "change",
-            texts.text("last month {amount}", amount=money_text(before)) if before is not None else texts.text("no month before"),
+            last_month_note(before, reader),
         ),
         Figure(
             texts.text("Saved by downsizing"),
@@ -55,22 +62,34 @@ def headline_figures(report: StatementReport, reader: Reader) -> Figures:
                 texts.text("Cost before the cloud, a month"),
                 equipment,
                 "money",
-                texts.text("the cloud is {change} of that", change=change_text(against)) if against is not None else "",
+                texts.text("the cloud is {change} of that", change=change_text(against))
+                if against is not None
+                else "",
             )
         )
     return Figures(tuple(figures))
 
 
+def last_month_note(before: int | None, reader: Reader) -> str:
+    if before is None:
+        return reader.texts.text("no month before")
+    return reader.texts.text("last month {amount}", amount=money_text(before))
+
+
 def months_chart(months: tuple[MonthAmount, ...], reader: Reader) -> StackedColumns:
     """Amounts by item over the last months; adjustments are a layer of their own."""
     texts = reader.texts
-    items = sorted({item for month in months for item, fen in month.by_item_fen.items() if fen}, key=item_rank)
+    items = sorted(
+        {item for month in months for item, fen in month.by_item_fen.items() if fen}, key=item_rank
+    )
     series = [
         Series(label(reader, "item", item), tuple(month.by_item_fen.get(item, 0) / 100 for month in months))
         for item in items
     ]
     if any(month.adjustments_fen for month in months):
-        series.append(Series(texts.text("Adjustments"), tuple(month.adjustments_fen / 100 for month in months)))
+        series.append(
+            Series(texts.text("Adjustments"), tuple(month.adjustments_fen / 100 for month in months))
+        )
     return StackedColumns(
         name="months",
         title=texts.text("Amounts of the last months, by item"),
@@ -148,14 +167,18 @@ def budget_table(budgets: tuple[BudgetUse, ...], period: str, reader: Reader) ->
         ),
         total_label=texts.text("Total") if len(budgets) > 1 else "",
         totals={"rate": ratio(used, granted)},
-        note=texts.text("A dash: cloudctl settles the use of the cloud alone and does not know what else is spent.")
+        note=texts.text(
+            "A dash: cloudctl settles the use of the cloud alone and does not know what else is spent."
+        )
         if len(known) < len(budgets)
         else "",
         empty=texts.text("No budget is registered for this unit and year."),
     )
 
 
-def saving_table(savings: tuple[Saving, ...], reader: Reader, *, unit_of: dict[str, str] | None = None) -> Table:
+def saving_table(
+    savings: tuple[Saving, ...], reader: Reader, *, unit_of: dict[str, str] | None = None
+) -> Table:
     """Carried-out downsizings; with `unit_of` (case -> unit's name) the unit stands in front."""
     texts = reader.texts
     unit = (Column("unit", texts.text("Unit"), "text", 16),) if unit_of is not None else ()
@@ -177,8 +200,8 @@ def saving_table(savings: tuple[Saving, ...], reader: Reader, *, unit_of: dict[s
                 *((unit_of[saving.case],) if unit_of is not None else ()),
                 saving.case,
                 saving.vm,
-                saving.before,
-                saving.after,
+                size_text(reader, saving.before),
+                size_text(reader, saving.after),
                 saving.since,
                 saving.monthly_fen,
                 saving.amount_fen,
@@ -187,7 +210,9 @@ def saving_table(savings: tuple[Saving, ...], reader: Reader, *, unit_of: dict[s
         ),
         total_label=texts.text("Total"),
         empty=texts.text("No downsizing was in effect in this period."),
-        note=texts.text("The price difference of the two sizes since execution, pro rata; it ends when rolled back.")
+        note=texts.text(
+            "The price difference of the two sizes since execution, pro rata; it ends when rolled back."
+        )
         if savings
         else "",
     )
@@ -204,7 +229,14 @@ def _equipment_table(equipment: tuple[EquipmentCost, ...], reader: Reader) -> Ta
             Column("kind", texts.text("Kind"), "text", 10),
             Column("condition", texts.text("Condition"), "text", 10),
             *(
-                Column(kind, label(reader, "cost_kind", kind), "money", 12, texts.text("Yearly cost"), is_summed=True)
+                Column(
+                    kind,
+                    label(reader, "cost_kind", kind),
+                    "money",
+                    12,
+                    texts.text("Yearly cost"),
+                    is_summed=True,
+                )
                 for kind in kinds
             ),
             Column("monthly", texts.text("A month"), "money", 13, is_summed=True),
@@ -222,7 +254,8 @@ def _equipment_table(equipment: tuple[EquipmentCost, ...], reader: Reader) -> Ta
         total_label=texts.text("Total"),
         empty=texts.text("No equipment from before the cloud is registered for this unit."),
         note=texts.text(
-            "A month is a twelfth of the registered yearly cost. Costs that nobody registered are not in the comparison."
+            "A month is a twelfth of the registered yearly cost. "
+            "Costs that nobody registered are not in the comparison."
         )
         if equipment
         else "",

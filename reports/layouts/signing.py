@@ -1,9 +1,9 @@
-"""Where a statement is signed and sealed: what the ledger recorded is printed, the rest is left for ink."""
+"""Where a month is signed and sealed, what was signed before, and how anybody can check it."""
 
 from collections.abc import Sequence
 
 from reports.datasets.statement import Signing, StatementReport
-from reports.document import SignatureBox, Signatures
+from reports.document import Column, Paragraph, SignatureBox, Signatures, Table
 from reports.layouts.wording import Reader, label, named
 from reports.notation import instant_text
 
@@ -17,10 +17,18 @@ def signature_block(report: StatementReport, reader: Reader) -> Signatures:
     return Signatures(
         texts.text("Signatures"),
         (
-            signature_box(reader, texts.text("Prepared by"), texts.text("Cloud operator"), report.signings, PREPARING),
-            signature_box(reader, texts.text("Confirmed by the unit"), named(report.unit), report.signings, ANSWERING),
             signature_box(
-                reader, texts.text("Approved by finance"), texts.text("Finance department"), report.signings, APPROVING
+                reader, texts.text("Prepared by"), texts.text("Cloud operator"), report.signings, PREPARING
+            ),
+            signature_box(
+                reader, texts.text("Confirmed by the unit"), named(report.unit), report.signings, ANSWERING
+            ),
+            signature_box(
+                reader,
+                texts.text("Approved by finance"),
+                texts.text("Finance department"),
+                report.signings,
+                APPROVING,
             ),
         ),
     )
@@ -46,4 +54,44 @@ def signature_box(
         ),
         blanks=(texts.text("Signature:"), texts.text("Date:")),
         seal=texts.text("(seal)"),
+    )
+
+
+def acts_table(signings: Sequence[Signing], reader: Reader) -> Table:
+    """Every act on record, oldest first."""
+    texts = reader.texts
+    return Table(
+        "acts",
+        texts.text("Acts on record"),
+        (
+            Column("at", texts.text("Time"), "instant", 18),
+            Column("act", texts.text("Act"), "text", 14),
+            Column("name", texts.text("Person"), "text", 16),
+            Column("role", texts.text("Role"), "text", 14),
+            Column("reason", texts.text("Reason"), "text", 40),
+        ),
+        tuple(
+            (
+                signing.at,
+                label(reader, "act", signing.act),
+                signing.name,
+                label(reader, "role", signing.role),
+                signing.reason,
+            )
+            for signing in signings
+        ),
+        empty=texts.text("Nothing was signed yet."),
+    )
+
+
+def check_paragraph(period: str, reader: Reader) -> Paragraph:
+    texts = reader.texts
+    return Paragraph(
+        texts.text(
+            "Anybody with the right can recompute this month from allocations, tariffs and sealed samples and "
+            "compare it line by line: cloudctl settle verify {period}. A difference of one fen, or one changed byte "
+            "of evidence, is named and ends with exit code 7.",
+            period=period,
+        ),
+        texts.text("How to check"),
     )

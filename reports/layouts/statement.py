@@ -2,13 +2,22 @@
 
 from reports.datasets.shared import add_use
 from reports.datasets.statement import StatementReport
-from reports.document import Amount, Block, Column, Document, Facts, Notice, Part, SumOf, Table
+from reports.document import Amount, Block, Cell, Column, Document, Facts, Notice, Part, SumOf, Table
 from reports.layouts.charge_lines import CATEGORY, charge_table
 from reports.layouts.comparison import comparison_part, headline_figures
 from reports.layouts.signing import signature_block
 from reports.layouts.statement_remarks import remarks_part
 from reports.layouts.use_tables import meter_table, use_cells, use_columns, use_note, use_part, use_totals
-from reports.layouts.wording import Reader, assemble, currency_sign, currency_text, gib_text, label, month_text, named
+from reports.layouts.wording import (
+    Reader,
+    assemble,
+    currency_sign,
+    currency_text,
+    label,
+    month_text,
+    named,
+    short_size,
+)
 from reports.notation import day_text, instant_text, span_text
 
 
@@ -35,8 +44,12 @@ def lay_out_statement(report: StatementReport, reader: Reader) -> Document:
             ),
             _machine_part(report, reader),
             Part(
-                "lines", texts.text("Lines"), texts.text("Lines"), (charge_table(report.lines, reader),),
-                is_wide=True, breaks=True,
+                "lines",
+                texts.text("Lines"),
+                texts.text("Lines"),
+                (charge_table(report.lines, reader),),
+                is_wide=True,
+                breaks=True,
             ),
             remarks_part(report, reader),
         ),
@@ -53,7 +66,9 @@ def _notices(report: StatementReport, reader: Reader) -> tuple[Notice, ...]:
     if report.state == "drafted":
         found.append(Notice(texts.text("Draft: not issued yet, its figures may still change."), "warning"))
     if report.state == "superseded":
-        found.append(Notice(texts.text("Superseded: a later revision of this number is in force."), "warning"))
+        found.append(
+            Notice(texts.text("Superseded: a later revision of this number is in force."), "warning")
+        )
     for hold in report.holds:
         found.append(
             Notice(
@@ -103,7 +118,10 @@ def _facts(report: StatementReport, reader: Reader) -> Facts:
             (texts.text("Period"), span_text(report.start, report.end, zone)),
             (texts.text("State"), label(reader, "statement_state", report.state)),
             (texts.text("Issued"), instant_text(report.issued_at, zone) if report.issued_at else unknown),
-            (texts.text("To be answered by"), instant_text(report.deadline, zone) if report.deadline else unknown),
+            (
+                texts.text("To be answered by"),
+                instant_text(report.deadline, zone) if report.deadline else unknown,
+            ),
         )
     )
 
@@ -130,20 +148,33 @@ def _system_table(report: StatementReport, reader: Reader) -> Table:
         Column("machines", texts.text("Machines"), "count", 10, is_summed=True),
         *(
             Column(
-                item, label(reader, "item", item), "money", 13, is_summed=True,
-                formula=SumOf("lines", "amount", by_system, (("item", label(reader, "item", item)), ("category", charge))),
+                item,
+                name,
+                "money",
+                13,
+                is_summed=True,
+                formula=SumOf("lines", "amount", by_system, (("item", name), ("category", charge))),
             )
-            for item in report.items
+            for item, name in ((item, label(reader, "item", item)) for item in report.items)
         ),
         Column(
-            "adjustments", texts.text("Adjustments"), "money", 12, is_summed=True,
+            "adjustments",
+            texts.text("Adjustments"),
+            "money",
+            12,
+            is_summed=True,
             formula=SumOf("lines", "amount", by_system, (("category", texts.text(CATEGORY[True])),)),
         ),
         Column(
-            "amount", texts.text("Amount"), "money", 14, is_summed=True, formula=SumOf("lines", "amount", by_system)
+            "amount",
+            texts.text("Amount"),
+            "money",
+            14,
+            is_summed=True,
+            formula=SumOf("lines", "amount", by_system),
         ),
     ]
-    rows = tuple(
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
         (
             row.system.code,
             named(row.system),
@@ -178,17 +209,21 @@ def _machine_part(report: StatementReport, reader: Reader) -> Part:
         Column("size", texts.text("Size (vCPU/GiB/GiB)"), "code", 13),
         *use_columns(reader),
         Column(
-            "amount", texts.text("Amount"), "money", 12, is_summed=True,
+            "amount",
+            texts.text("Amount"),
+            "money",
+            12,
+            is_summed=True,
             formula=SumOf("lines", "amount", (("system_code", "system_code"), ("vm", "vm"))),
         ),
     )
-    rows = tuple(
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
         (
             row.system.code,
             named(row.system),
             row.vm,
             named(row.pool),
-            f"{row.vcpus}/{gib_text(row.memory_mib)}/{row.storage_gib}",
+            short_size(row.size) if row.size else None,
             *use_cells(row.use),
             row.amount_fen,
         )

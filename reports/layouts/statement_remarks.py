@@ -1,7 +1,8 @@
 """What a statement is accompanied by: disputes and answers, acts on record, and what it can be recomputed from."""
 
 from reports.datasets.statement import StatementReport
-from reports.document import Column, Paragraph, Part, Table
+from reports.document import Column, Part, Table
+from reports.layouts.signing import acts_table, check_paragraph
 from reports.layouts.wording import Reader, label
 
 
@@ -12,7 +13,12 @@ def remarks_part(report: StatementReport, reader: Reader) -> Part:
         "record",
         title,
         title,
-        (_disputes(report, reader), _acts(report, reader), _evidence(report, reader), _check(report, reader)),
+        (
+            _disputes(report, reader),
+            acts_table(report.signings, reader),
+            _evidence(report, reader),
+            check_paragraph(report.period, reader),
+        ),
         breaks=True,
     )
 
@@ -47,32 +53,6 @@ def _disputes(report: StatementReport, reader: Reader) -> Table:
     )
 
 
-def _acts(report: StatementReport, reader: Reader) -> Table:
-    texts = reader.texts
-    return Table(
-        "acts",
-        texts.text("Acts on record"),
-        (
-            Column("at", texts.text("Time"), "instant", 18),
-            Column("act", texts.text("Act"), "text", 14),
-            Column("name", texts.text("Person"), "text", 16),
-            Column("role", texts.text("Role"), "text", 14),
-            Column("reason", texts.text("Reason"), "text", 40),
-        ),
-        tuple(
-            (
-                signing.at,
-                label(reader, "act", signing.act),
-                signing.name,
-                label(reader, "role", signing.role),
-                signing.reason,
-            )
-            for signing in report.signings
-        ),
-        empty=texts.text("Nothing was signed yet."),
-    )
-
-
 def _evidence(report: StatementReport, reader: Reader) -> Table:
     texts = reader.texts
     return Table(
@@ -85,17 +65,4 @@ def _evidence(report: StatementReport, reader: Reader) -> Table:
         ),
         tuple((label(reader, "evidence", item.kind), item.name, item.hash) for item in report.evidence),
         empty=texts.text("No evidence has been sealed yet."),
-    )
-
-
-def _check(report: StatementReport, reader: Reader) -> Paragraph:
-    texts = reader.texts
-    return Paragraph(
-        texts.text(
-            "Anybody with the right can recompute this month from allocations, tariffs and sealed samples and compare it "
-            "line by line: cloudctl settle verify {period}. A difference of one fen, or one changed byte of evidence, "
-            "is named and ends with exit code 7.",
-            period=report.period,
-        ),
-        texts.text("How to check"),
     )

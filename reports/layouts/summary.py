@@ -13,7 +13,6 @@ from reports.document import (
     Figure,
     Figures,
     Notice,
-    Paragraph,
     Part,
     RatioOf,
     Signatures,
@@ -21,8 +20,8 @@ from reports.document import (
     Table,
 )
 from reports.layouts.charge_lines import CATEGORY, line_cells, line_columns
-from reports.layouts.comparison import budget_table, months_chart, saving_table
-from reports.layouts.signing import APPROVING, PREPARING, signature_box
+from reports.layouts.comparison import budget_table, last_month_note, months_chart, saving_table
+from reports.layouts.signing import APPROVING, PREPARING, acts_table, check_paragraph, signature_box
 from reports.layouts.use_tables import meter_table, use_part
 from reports.layouts.wording import Reader, assemble, currency_sign, currency_text, label, month_text, named
 from reports.notation import money_text, span_text
@@ -102,14 +101,13 @@ def _figures(report: SummaryReport, reader: Reader) -> Figures:
     spent = sum(unit.spent_fen for unit in report.units)
     previous = report.previous_fen
     equipment = sum(unit.equipment_fen for unit in report.units)
-    last = texts.text("last month {amount}", amount=money_text(previous)) if previous is not None else ""
     return Figures(
         (
             Figure(
                 texts.text("Against last month"),
                 change(report.amount_fen, previous),
                 "change",
-                last or texts.text("no month before"),
+                last_month_note(previous, reader),
             ),
             Figure(
                 texts.text("Budget used so far"),
@@ -121,7 +119,9 @@ def _figures(report: SummaryReport, reader: Reader) -> Figures:
                 texts.text("Saved by downsizing"),
                 sum(unit.saving_fen for unit in report.units),
                 "money",
-                texts.text("{count} case(s) carried out", count=len({item.saving.case for item in report.savings})),
+                texts.text(
+                    "{count} case(s) carried out", count=len({item.saving.case for item in report.savings})
+                ),
             ),
             Figure(
                 texts.text("Cost before the cloud, a month"),
@@ -142,14 +142,24 @@ def _providers(report: SummaryReport, reader: Reader) -> Table:
             Column("provider", texts.text("Provider"), "text", 30),
             Column("statements", texts.text("Statements"), "count", 12, is_summed=True),
             Column(
-                "amount", texts.text("Amount"), "money", 18, is_summed=True,
+                "amount",
+                texts.text("Amount"),
+                "money",
+                18,
+                is_summed=True,
                 formula=SumOf("lines", "amount", (("provider", "provider"),)),
             ),
             Column("previous", texts.text("Last month"), "money", 18, is_summed=True),
             Column("change", texts.text("Change"), "change", 12),
         ),
         tuple(
-            (row.provider, row.statements, row.amount_fen, row.previous_fen, change(row.amount_fen, row.previous_fen))
+            (
+                row.provider,
+                row.statements,
+                row.amount_fen,
+                row.previous_fen,
+                change(row.amount_fen, row.previous_fen),
+            )
             for row in report.providers
         ),
         total_label=texts.text("Total"),
@@ -168,7 +178,9 @@ def _signatures(report: SummaryReport, reader: Reader) -> Signatures:
     return Signatures(
         texts.text("Signatures"),
         (
-            signature_box(reader, texts.text("Prepared by"), texts.text("Cloud operator"), report.signings, PREPARING),
+            signature_box(
+                reader, texts.text("Prepared by"), texts.text("Cloud operator"), report.signings, PREPARING
+            ),
             signature_box(reader, texts.text("Checked by"), finance, (), ()),
             signature_box(reader, texts.text("Approved by"), finance, report.signings, APPROVING),
         ),
@@ -199,7 +211,11 @@ def _unit_columns(report: SummaryReport, reader: Reader) -> tuple[Column, ...]:
     charge = ("category", texts.text(CATEGORY[False]))
     items = (
         Column(
-            item, label(reader, "item", item), "money", 13, is_summed=True,
+            item,
+            label(reader, "item", item),
+            "money",
+            13,
+            is_summed=True,
             formula=SumOf("lines", "amount", by_unit, (("item", label(reader, "item", item)), charge)),
         )
         for item in report.items
@@ -211,10 +227,21 @@ def _unit_columns(report: SummaryReport, reader: Reader) -> tuple[Column, ...]:
         Column("machines", texts.text("Machines"), "count", 9, is_summed=True),
         *items,
         Column(
-            "adjustments", texts.text("Adjustments"), "money", 12, is_summed=True,
+            "adjustments",
+            texts.text("Adjustments"),
+            "money",
+            12,
+            is_summed=True,
             formula=SumOf("lines", "amount", by_unit, (("category", texts.text(CATEGORY[True])),)),
         ),
-        Column("amount", texts.text("Amount"), "money", 14, is_summed=True, formula=SumOf("lines", "amount", by_unit)),
+        Column(
+            "amount",
+            texts.text("Amount"),
+            "money",
+            14,
+            is_summed=True,
+            formula=SumOf("lines", "amount", by_unit),
+        ),
         Column("previous", texts.text("Last month"), "money", 13, is_summed=True),
         Column("change", texts.text("Change"), "change", 8),
         Column("granted", texts.text("Granted"), "money", 14, is_summed=True, is_sheet_only=True),
@@ -313,33 +340,12 @@ def _remarks(report: SummaryReport, reader: Reader) -> Part:
         ),
         empty=texts.text("No unit's funding is on hold."),
     )
-    acts = Table(
-        "acts",
-        texts.text("Acts on record"),
-        (
-            Column("at", texts.text("Time"), "instant", 18),
-            Column("act", texts.text("Act"), "text", 14),
-            Column("name", texts.text("Person"), "text", 16),
-            Column("role", texts.text("Role"), "text", 14),
-            Column("reason", texts.text("Reason"), "text", 36),
-        ),
-        tuple((s.at, label(reader, "act", s.act), s.name, label(reader, "role", s.role), s.reason) for s in report.signings),
-        empty=texts.text("Nothing was signed yet."),
-    )
     seal = Facts(
         ((texts.text("Seal of the period"), _seal(report, reader)),),
         columns=1,
     )
-    check = Paragraph(
-        texts.text(
-            "Anybody with the right can recompute this month from allocations, tariffs and sealed samples and compare it "
-            "line by line: cloudctl settle verify {period}. A difference of one fen, or one changed byte of evidence, "
-            "is named and ends with exit code 7.",
-            period=report.period,
-        ),
-        texts.text("How to check"),
-    )
-    return Part("record", title, title, (holds, acts, seal, check), breaks=True)
+    blocks = (holds, acts_table(report.signings, reader), seal, check_paragraph(report.period, reader))
+    return Part("record", title, title, blocks, breaks=True)
 
 
 def _seal(report: SummaryReport, reader: Reader) -> str:

@@ -58,7 +58,12 @@ def meter_table(reader: Reader, use: Use) -> Table:
 
 
 def use_part(
-    reader: Reader, key: str, sheet: str, whose: str, entries: list[tuple[str, Use]], extra: tuple[Block, ...] = ()
+    reader: Reader,
+    key: str,
+    sheet: str,
+    whose: str,
+    entries: list[tuple[str, Use]],
+    extra: tuple[Block, ...] = (),
 ) -> Part:
     """Held against used of each meter by system, unit or pool (`whose`): charts, and the figures behind them."""
     texts = reader.texts
@@ -75,7 +80,8 @@ def use_part(
         totals=use_totals(add_use([use for _, use in entries])),
     )
     charts = [
-        ChartBlock(use_bars(reader, f"{key}-{meter}", meter, entries, whose)) for meter in ("cpu", "memory", "storage")
+        ChartBlock(use_bars(reader, f"{key}-{meter}", meter, entries, whose))
+        for meter in ("cpu", "memory", "storage")
     ]
     return Part(f"use-{key}", title, sheet, (*extra, *charts, table), breaks=True)
 

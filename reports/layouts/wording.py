@@ -5,6 +5,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from cloudctl.core.i18n import Catalogue
+from cloudctl.core.quantity import Size
 from reports.datasets.shared import Imprint, Named
 from reports.document import Document, Notice, Part
 from reports.notation import instant_text
@@ -36,7 +37,9 @@ def named(value: Named) -> str:
 def month_text(reader: Reader, period: str) -> str:
     """2026-10 as people write it."""
     year, month = period.split("-")
-    return reader.texts.text("{year}-{month}", year=year, month=month if not reader.is_chinese else str(int(month)))
+    return reader.texts.text(
+        "{year}-{month}", year=year, month=month if not reader.is_chinese else str(int(month))
+    )
 
 
 def currency_text(reader: Reader, currency: str) -> str:
@@ -48,13 +51,20 @@ def currency_sign(currency: str) -> str:
     return {"CNY": "¥"}.get(currency, f"{currency} ")
 
 
-def size_text(reader: Reader, vcpus: int, memory_mib: int, storage_gib: int) -> str:
+def size_text(reader: Reader, size: Size) -> str:
+    """A size in full, its storage by tier."""
+    storage = " + ".join(f"{gib} {label(reader, 'tier', tier)}" for tier, gib in size.storage_gib.items())
     return reader.texts.text(
-        "{vcpus} vCPU, {memory} GiB, {storage} GiB disk",
-        vcpus=vcpus,
-        memory=gib_text(memory_mib),
-        storage=storage_gib,
+        "{vcpus} vCPU, {memory} GiB memory, {storage} GiB storage",
+        vcpus=size.vcpus,
+        memory=gib_text(size.memory_mib),
+        storage=storage or 0,
     )
+
+
+def short_size(size: Size) -> str:
+    """vCPU/GiB/GiB."""
+    return f"{size.vcpus}/{gib_text(size.memory_mib)}/{size.storage_total_gib}"
 
 
 def gib_text(memory_mib: int) -> str:

@@ -15,6 +15,9 @@ from reports.charts.model import Chart
 from reports.document import NUMERIC, Block, Cell, Column, Document, Table, sum_cells
 from reports.notation import money_text, shown
 
+# A group's name (None: the table has no groups), its rows, and its own sums by column.
+Group = tuple[str | None, list[tuple[Cell, ...]], dict[int, Cell]]
+
 # What a table may be wide on A4 upright, in characters of its columns, before its type is set smaller.
 ROOMY = 105
 LANDSCAPE = 1.5
@@ -47,7 +50,7 @@ def _tools(document: Document) -> dict[str, Any]:
         return shown(value, column.kind, document.zone)
 
     def chart(drawn: Chart) -> Markup:
-        return Markup(draw(drawn, document.zone))  # noqa: S704 - every text in it is escaped by reports.charts.svg
+        return Markup(draw(drawn, document.zone))
 
     return {
         "cell": cell,
@@ -86,12 +89,12 @@ def _bands(table: Table) -> list[tuple[str, int]]:
     return [(band, len(list(run))) for band, run in groupby(_columns(table), lambda item: item[1].band)]
 
 
-def _groups(table: Table) -> list[tuple[str | None, list[tuple[Cell, ...]], dict[int, Cell]]]:
+def _groups(table: Table) -> list[Group]:
     """Runs of rows of one group: its name, its rows, and its own sums by column."""
     if not table.group:
         return [(None, list(table.rows), {})]
     at = table.index(table.group)
-    found = []
+    found: list[Group] = []
     for name, run in groupby(table.rows, lambda row: row[at]):
         rows = list(run)
         sums = {
@@ -126,11 +129,11 @@ def _bar(value: Cell) -> str:
 
 def css_string(text: str) -> Markup:
     """Text as a CSS string that nothing in it can leave: everything but letters and digits is written as an escape."""
-    return Markup('"' + "".join(c if c.isalnum() else f"\\{ord(c):x} " for c in clean_text(text)) + '"')  # noqa: S704
+    return Markup('"' + "".join(c if c.isalnum() else f"\\{ord(c):x} " for c in clean_text(text)) + '"')
 
 
 def _page_number(label: str) -> Markup:
-    """"Page {page} of {pages}" with the counters in the braces' place."""
+    """ "Page {page} of {pages}" with the counters in the braces' place."""
     parts = re.split(r"(\{page\}|\{pages\})", label)
     counters = {"{page}": Markup("counter(page)"), "{pages}": Markup("counter(pages)")}
     return Markup(" ").join(counters.get(part) or css_string(part) for part in parts if part)

@@ -44,6 +44,6 @@ def read_estate(session: Session) -> Estate:
     return Estate(
         {row.code: row for row in units(session, removed=True)},
         {row.code: row for row in systems(session, removed=True)},
-        {row.code: row for row in every_pool(session)},
+        {row.code: row for row in every(session, PoolRow)},
         {row.name: row for row in vms(session)},
     )

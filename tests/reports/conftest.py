@@ -10,6 +10,7 @@ import pytest
 
 from cloudctl.core.capitals import capitals
 from cloudctl.core.i18n import Catalogue
+from cloudctl.core.quantity import Size
 from reports.datasets.shared import Imprint, MeterUse, Named, Use
 from reports.datasets.statement import (
     BudgetUse,
@@ -56,7 +57,13 @@ def statement() -> StatementReport:
 
 
 def charge(
-    position: int, system: Named, vm: str, item: str, quantity: str, start: datetime = START, end: datetime = END
+    position: int,
+    system: Named,
+    vm: str,
+    item: str,
+    quantity: str,
+    start: datetime = START,
+    end: datetime = END,
 ) -> ChargeLine:
     """A line at the example prices, rounded half up to the fen."""
     seconds = Decimal((end - start) // timedelta(seconds=1))
@@ -92,7 +99,11 @@ def charge(
 
 
 def make_lines() -> tuple[ChargeLine, ...]:
-    sizes = [(TAX, "tax-db-1", "8", "32", "500"), (TAX, "tax-web-1", "4", "8", "100"), (PAY, "pay-app-1", "4", "16", "200")]
+    sizes = [
+        (TAX, "tax-db-1", "8", "32", "500"),
+        (TAX, "tax-web-1", "4", "8", "100"),
+        (PAY, "pay-app-1", "4", "16", "200"),
+    ]
     lines: list[ChargeLine] = []
     for system, vm, vcpus, memory, storage in sizes:
         spans = [(START, RESIZE, vcpus), (RESIZE, END, "2")] if vm == "tax-web-1" else [(START, END, vcpus)]
@@ -100,7 +111,10 @@ def make_lines() -> tuple[ChargeLine, ...]:
         lines += [charge(0, system, vm, "memory_gib", memory), charge(0, system, vm, "storage_gib", storage)]
     wrong = replace(
         charge(0, PAY, "pay-app-1", "vcpu", "4"),
-        kind="reversal", amount_fen=-18400, charge_period="2026-09", corrects="2026-浪潮-000031/7",
+        kind="reversal",
+        amount_fen=-18400,
+        charge_period="2026-09",
+        corrects="2026-浪潮-000031/7",
         reason="上月多计一台",
     )
     right = replace(wrong, kind="correction", quantity=Decimal(2), amount_fen=9200)
@@ -110,10 +124,24 @@ def make_lines() -> tuple[ChargeLine, ...]:
 def make_use(vcpus: float, share: float | None) -> Use:
     used = None if share is None else vcpus * share
     return Use(
-        MeterUse(vcpus, used, share, share and min(share * 1.8, 1.0), share and min(share * 2.2, 1.03), 0.998),
-        MeterUse(vcpus * 4096, share and vcpus * 4096 * share * 1.2, share and share * 1.2, share and share * 1.4, 0.9, 0.998),
+        MeterUse(
+            vcpus, used, share, share and min(share * 1.8, 1.0), share and min(share * 2.2, 1.03), 0.998
+        ),
+        MeterUse(
+            vcpus * 4096,
+            share and vcpus * 4096 * share * 1.2,
+            share and share * 1.2,
+            share and share * 1.4,
+            0.9,
+            0.998,
+        ),
         MeterUse(vcpus * 50, None, None, None, None, 0.0),
     )
+
+
+def make_month(period: str, vcpu_fen: int, adjustments_fen: int) -> MonthAmount:
+    by_item = {"vcpu": vcpu_fen, "memory_gib": 95_200, "storage_gib": 56_000}
+    return MonthAmount(period, by_item, adjustments_fen, sum(by_item.values()) + adjustments_fen)
 
 
 def make_statement(lines: tuple[ChargeLine, ...] | None = None) -> StatementReport:
@@ -123,7 +151,11 @@ def make_statement(lines: tuple[ChargeLine, ...] | None = None) -> StatementRepo
             system=system,
             machines=len({line.vm for line in lines if line.system == system}),
             by_item_fen={
-                item: sum(x.amount_fen for x in lines if x.system == system and x.item == item and x.kind == "charge")
+                item: sum(
+                    x.amount_fen
+                    for x in lines
+                    if x.system == system and x.item == item and x.kind == "charge"
+                )
                 for item in PRICES
             },
             adjustments_fen=sum(x.amount_fen for x in lines if x.system == system and x.kind != "charge"),
@@ -135,8 +167,12 @@ def make_statement(lines: tuple[ChargeLine, ...] | None = None) -> StatementRepo
     )
     machines = tuple(
         MachineCharge(
-            system=system, vm=vm, pool=GOV, vcpus=vcpus, memory_mib=memory * 1024, storage_gib=storage,
-            use=make_use(vcpus, share), amount_fen=sum(line.amount_fen for line in lines if line.vm == vm),
+            system=system,
+            vm=vm,
+            pool=GOV,
+            size=Size(vcpus, memory * 1024, {"ssd": storage}),
+            use=make_use(vcpus, share),
+            amount_fen=sum(line.amount_fen for line in lines if line.vm == vm),
         )
         for system, vm, vcpus, memory, storage, share in (
             (TAX, "tax-db-1", 8, 32, 500, 0.42),
@@ -166,26 +202,47 @@ def make_statement(lines: tuple[ChargeLine, ...] | None = None) -> StatementRepo
         machines=machines,
         lines=lines,
         adjustments=tuple(line for line in lines if line.kind != "charge"),
-        months=tuple(
-            MonthAmount(f"2026-{m:02d}", {"vcpu": 60_000 + m * 1500, "memory_gib": 80_000, "storage_gib": 56_000}, 0, 196_000 + m * 1500)
-            for m in range(1, 10)
-        )
-        + (MonthAmount("2026-10", {"vcpu": 66_000, "memory_gib": 95_200, "storage_gib": 56_000}, -9_200, 208_000),),
+        months=(
+            *(make_month(f"2026-{m:02d}", 60_000 + m * 1500, 0) for m in range(1, 10)),
+            make_month("2026-10", 66_000, -9_200),
+        ),
         budgets=(
             BudgetUse("cloud", 2026, 3_000_000, 2_050_000, total),
             BudgetUse("migration", 2026, 500_000, 120_000, 0),
         ),
         savings=(
-            Saving("17", "tax-web-1", TAX, "4 vCPU, 8 GiB, 100 GiB", "2 vCPU, 8 GiB, 100 GiB", RESIZE, None, 9_200, 4_848),
+            Saving(
+                "17",
+                "tax-web-1",
+                TAX,
+                Size(4, 8192, {"ssd": 100}),
+                Size(2, 8192, {"ssd": 100}),
+                RESIZE,
+                None,
+                9_200,
+                4_848,
+            ),
         ),
         equipment=(
-            EquipmentCost("fin-srv-3", "server", "working", {"upkeep": 800_000, "power": 350_000, "room": 120_000}, 105_833),
+            EquipmentCost(
+                "fin-srv-3",
+                "server",
+                "working",
+                {"upkeep": 800_000, "power": 350_000, "room": 120_000},
+                105_833,
+            ),
         ),
         holds=(Hold("failed_equipment", "机房老旧服务器两台故障未迁移", START),),
         disputes=(
             Objection(
-                3, "内存实际已于九月下调", "张某", datetime(2026, 11, 4, 11, tzinfo=ZONE), "uphold",
-                "台账显示该虚拟机整月持有 32 GiB", "李某", datetime(2026, 11, 5, 16, tzinfo=ZONE),
+                3,
+                "内存实际已于九月下调",
+                "张某",
+                datetime(2026, 11, 4, 11, tzinfo=ZONE),
+                "uphold",
+                "台账显示该虚拟机整月持有 32 GiB",
+                "李某",
+                datetime(2026, 11, 5, 16, tzinfo=ZONE),
             ),
         ),
         signings=(
@@ -210,7 +267,9 @@ def hostile_statement() -> Callable[[str], StatementReport]:
     def make(text: str) -> StatementReport:
         report = make_statement()
         system = Named("tax", text)
-        lines = tuple(replace(line, system=system, vm=text, reason=text, tariff=text) for line in report.lines)
+        lines = tuple(
+            replace(line, system=system, vm=text, reason=text, tariff=text) for line in report.lines
+        )
         return replace(
             report,
             imprint=replace(report.imprint, site=text, generated_by=text, simulated_pools=(text,)),
@@ -222,7 +281,7 @@ def hostile_statement() -> Callable[[str], StatementReport]:
             machines=(replace(report.machines[0], system=system, vm=text, amount_fen=report.amount_fen),),
             holds=(Hold(text, text, START),),
             disputes=(replace(report.disputes[0], reason=text, answer_reason=text, raised_by=text),),
-            savings=(replace(report.savings[0], vm=text, before=text),),
+            savings=(replace(report.savings[0], vm=text, before=Size(4, 8192, {text: 100})),),
             signings=(replace(report.signings[0], name=text, reason=text),),
             evidence=(Evidence(text, text, text),),
         )

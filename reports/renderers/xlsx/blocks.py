@@ -65,7 +65,9 @@ class Pen:
         elif isinstance(block, Signatures):
             self._signatures(block, row)
         elif isinstance(block, Notice):
-            self._across(row, block.text, self._formats.notice(block.level), lines=_lines(block.text, self._width()))
+            self._across(
+                row, block.text, self._formats.notice(block.level), lines=_lines(block.text, self._width())
+            )
         elif isinstance(block, Paragraph):
             self._paragraph(block, row)
 
@@ -132,7 +134,9 @@ class Pen:
             self._across(row + 1, block.chart.empty, self._formats.note)
             return
         # A character of column width is about 7.3 pixels in the fonts that spreadsheets measure by.
-        chart.set_size({"width": int(self._width() * 7.3), "height": chart_rows(block.chart) * ROW_PIXELS - 6})
+        chart.set_size(
+            {"width": int(self._width() * 7.3), "height": chart_rows(block.chart) * ROW_PIXELS - 6}
+        )
         self._page.insert_chart(
             row + 1, 0, chart, {"object_position": 2, "description": cell_text(block.chart.description)}
         )
@@ -177,7 +181,7 @@ class Pen:
         column = place.table.columns[at]
         style = self._formats.cell(column.kind)
         formula = row_formula(column, place, row, self._places) if value is not None else None
-        if formula is not None and not isinstance(value, str | datetime | date):
+        if formula is not None and isinstance(value, int | float | Decimal):
             self._page.write_formula(row, at, formula, style, _number(value, column.kind))
         else:
             self._put(row, at, value, column.kind, style)
@@ -195,7 +199,9 @@ class Pen:
         if value is None or isinstance(value, str | datetime | date):
             self._put(place.total, at, value, column.kind, style)
             return
-        ratio = row_formula(column, place, place.total, {}) if not column.is_summed and column.formula else None
+        ratio = (
+            row_formula(column, place, place.total, {}) if not column.is_summed and column.formula else None
+        )
         formula = column_sum(place, at) if column.is_summed else ratio
         if formula is None:
             self._put(place.total, at, value, column.kind, style)
@@ -206,9 +212,20 @@ class Pen:
         for at, column in enumerate(place.table.columns):
             if column.kind == "share":
                 self._page.conditional_format(
-                    place.first, at, place.after - 1, at,
-                    {"type": "data_bar", "bar_solid": True, "bar_color": "#9CC3DD", "min_type": "num",
-                     "min_value": 0, "max_type": "num", "max_value": 1, "data_bar_2010": True},
+                    place.first,
+                    at,
+                    place.after - 1,
+                    at,
+                    {
+                        "type": "data_bar",
+                        "bar_solid": True,
+                        "bar_color": "#9CC3DD",
+                        "min_type": "num",
+                        "min_value": 0,
+                        "max_type": "num",
+                        "max_value": 1,
+                        "data_bar_2010": True,
+                    },
                 )
 
     def _signatures(self, block: Signatures, row: int) -> None:
@@ -221,7 +238,7 @@ class Pen:
             self._signature(box, row, edges[at], edges[at + 1] - 1)
 
     def _signature(self, box: SignatureBox, row: int, first: int, last: int) -> None:
-        plain = {"left": 1, "right": 1}
+        plain: dict[str, Any] = {"left": 1, "right": 1}
         lines = [box.title, box.organisation, *box.recorded]
         blanks = [f"{blank}________________" for blank in box.blanks]
         free = SIGNATURE_ROWS - len(lines) - len(blanks) - 1
@@ -237,7 +254,9 @@ class Pen:
         if value is None:
             self._page.write_blank(row, at, None, style)
         elif isinstance(value, datetime):
-            self._page.write_datetime(row, at, value.astimezone(self._document.zone).replace(tzinfo=None), style)
+            self._page.write_datetime(
+                row, at, value.astimezone(self._document.zone).replace(tzinfo=None), style
+            )
         elif isinstance(value, date):
             self._page.write_datetime(row, at, value, style)
         elif isinstance(value, str):
@@ -251,7 +270,9 @@ class Pen:
             self._page.merge_range(row, first, row, last, "", style)
         self._page.write_string(row, first, cell_text(text), style)
 
-    def _across(self, row: int, text: str, style: Any, *, lines: int = 1, height: float | None = None) -> None:
+    def _across(
+        self, row: int, text: str, style: Any, *, lines: int = 1, height: float | None = None
+    ) -> None:
         """Text over the whole width. Spreadsheets do not fit the height of merged cells by themselves."""
         self._merge(row, 0, self._sheet.last_column, text, style)
         if height or lines > 1:

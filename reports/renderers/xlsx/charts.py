@@ -1,10 +1,11 @@
 """Native charts of a workbook, drawn from a sheet of figures at its end."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from cloudctl.core.spreadsheet import cell_text
 from reports.charts.draw import is_empty
-from reports.charts.model import Chart, LineChart, PairBars, StackedColumns
+from reports.charts.model import Chart, LineChart, PairBars, Series, StackedColumns
 from reports.charts.svg import PALETTE
 from reports.document import Document
 
@@ -35,8 +36,8 @@ class ChartSheet:
 
     def _lines(self, chart: LineChart) -> Any:
         times = [time.astimezone(self._document.zone).replace(tzinfo=None) for time in chart.times]
-        marks = [(mark.label, [mark.value] * len(times)) for mark in chart.marks]
-        first, count = self._write(chart, times, [*((s.name, list(s.values)) for s in chart.series), *marks])
+        marks = [Series(mark.label, (mark.value,) * len(times)) for mark in chart.marks]
+        first, count = self._write(chart, times, [*chart.series, *marks])
         native = self._book.add_chart({"type": "line"})
         for at in range(len(chart.series) + len(marks)):
             is_mark = at >= len(chart.series)
@@ -45,26 +46,35 @@ class ChartSheet:
                 line["dash_type"] = "dash"
             native.add_series(self._series(first, at, count, {"line": line}))
         native.show_blanks_as("gap")
-        native.set_x_axis({"date_axis": False, "num_format": "mm-dd", "interval_unit": max(1, count // 10),
-                           "interval_tick": max(1, count // 10)})
+        native.set_x_axis(
+            {
+                "date_axis": False,
+                "num_format": "mm-dd",
+                "interval_unit": max(1, count // 10),
+                "interval_tick": max(1, count // 10),
+            }
+        )
         return self._dressed(native, chart)
 
     def _bars(self, chart: PairBars) -> Any:
-        series = [(chart.held_name, list(chart.held)), (chart.used_name, list(chart.used))]
+        series = [Series(chart.held_name, chart.held), Series(chart.used_name, chart.used)]
         first, count = self._write(chart, list(chart.categories), series)
         native = self._book.add_chart({"type": "bar"})
-        native.add_series(self._series(first, 0, count, {"fill": {"color": "#BCD3E2"}, "gap": 60, "overlap": -5}))
+        native.add_series(
+            self._series(first, 0, count, {"fill": {"color": "#BCD3E2"}, "gap": 60, "overlap": -5})
+        )
         native.add_series(self._series(first, 1, count, {"fill": {"color": PALETTE[0]}}))
         native.set_y_axis({"reverse": True})
-        native.set_x_axis({"num_format": "#,##0", "major_gridlines": {"visible": True, "line": {"color": "#D9D9D9"}}})
+        native.set_x_axis(
+            {"num_format": "#,##0", "major_gridlines": {"visible": True, "line": {"color": "#D9D9D9"}}}
+        )
         native.set_legend({"position": "top"})
         return native
 
     def _columns(self, chart: StackedColumns) -> Any:
-        series = [(series.name, list(series.values)) for series in chart.series]
-        first, count = self._write(chart, list(chart.categories), series)
+        first, count = self._write(chart, list(chart.categories), chart.series)
         native = self._book.add_chart({"type": "column", "subtype": "stacked"})
-        for at in range(len(series)):
+        for at in range(len(chart.series)):
             native.add_series(self._series(first, at, count, {"fill": {"color": PALETTE[at % 8]}, "gap": 70}))
         return self._dressed(native, chart)
 
@@ -80,7 +90,7 @@ class ChartSheet:
         native.set_legend({"position": "top"})
         return native
 
-    def _write(self, chart: Chart, heads: list[Any], series: list[tuple[str, list[float | None]]]) -> tuple[int, int]:
+    def _write(self, chart: Chart, heads: list[Any], series: Sequence[Series]) -> tuple[int, int]:
         """One block of columns, heads first; returns its first column and how many rows it has."""
         if self._page is None:
             self._page = self._book.add_worksheet("chart_data")
@@ -92,9 +102,9 @@ class ChartSheet:
                 page.write_string(at + 1, first, cell_text(head))
             else:
                 page.write_datetime(at + 1, first, head, day)
-        for offset, (name, values) in enumerate(series, 1):
-            page.write_string(0, first + offset, cell_text(name))
-            for at, value in enumerate(values):
+        for offset, one in enumerate(series, 1):
+            page.write_string(0, first + offset, cell_text(one.name))
+            for at, value in enumerate(one.values):
                 if value is not None:
                     page.write_number(at + 1, first + offset, value)
         self._column = first + len(series) + 2

@@ -82,8 +82,15 @@ class Formats:
     @cached_property
     def heading(self) -> Any:
         return self.make(
-            font_name=self._head, bold=True, align="center", bg_color=TINT, border=1, border_color=HAIR,
-            bottom=2, bottom_color=INK, text_wrap=True,
+            font_name=self._head,
+            bold=True,
+            align="center",
+            bg_color=TINT,
+            border=1,
+            border_color=HAIR,
+            bottom=2,
+            bottom_color=INK,
+            text_wrap=True,
         )
 
     @cached_property
@@ -103,7 +110,12 @@ class Formats:
     @cached_property
     def amount(self) -> Any:
         return self.make(
-            font_name=self._head, bold=True, font_size=16, num_format="#,##0.00", border=1, border_color=INK,
+            font_name=self._head,
+            bold=True,
+            font_size=16,
+            num_format="#,##0.00",
+            border=1,
+            border_color=INK,
             align="left",
         )
 
@@ -120,13 +132,24 @@ class Formats:
     def notice(self, level: str) -> Any:
         colour = INK if level == "plain" else WARNING
         return self.make(
-            font_name=self._head, bold=level == "simulated", font_color=colour, border=1, border_color=colour,
-            align="center" if level == "simulated" else "left", text_wrap=True,
+            font_name=self._head,
+            bold=level == "simulated",
+            font_color=colour,
+            border=1,
+            border_color=colour,
+            align="center" if level == "simulated" else "left",
+            text_wrap=True,
             bg_color="#FFF6EE" if level == "simulated" else "#FFFFFF",
         )
 
     def figure(self, kind: Kind) -> Any:
         properties = {"num_format": NUMBER_FORMATS[kind]} if kind in NUMBER_FORMATS else {}
         return self.make(
-            font_name=self._head, bold=True, font_size=13, align="left", border=1, border_color=HAIR, **properties
+            font_name=self._head,
+            bold=True,
+            font_size=13,
+            align="left",
+            border=1,
+            border_color=HAIR,
+            **properties,
         )
