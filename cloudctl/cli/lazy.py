@@ -1,10 +1,14 @@
 """The register of command groups: what each is for is known here, its module is loaded when it is called."""
 
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import click
 
 from cloudctl.cli.command import TranslatedGroup, translate
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 # name -> (module and attribute, one-line help)
 GROUPS = {
@@ -51,6 +55,16 @@ class LazyGroup(TranslatedGroup):
         command = getattr(import_module(module), attribute)
         assert isinstance(command, click.Command)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        from click.shell_completion import CompletionItem
+
+        names = [
+            CompletionItem(name, help=translate(summary))
+            for name, (_, summary) in GROUPS.items()
+            if name.startswith(incomplete)
+        ]
+        return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def command_rows(self, ctx: click.Context) -> list[tuple[str, str]]:
         return [(name, translate(summary)) for name, (_, summary) in GROUPS.items()]

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -11,11 +12,14 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from cloudctl.cli.command import translate
+from cloudctl.cli.command import chosen_language, translate
+from cloudctl.core.i18n import Catalogue
 from cloudctl.core.spreadsheet import csv_cell
 
 Row = Mapping[str, Any]
 FORMATS = ("table", "json", "yaml", "csv")
+# A sum of money as text.
+NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
 def output_option(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -25,17 +29,27 @@ def output_option(function: Callable[..., Any]) -> Callable[..., Any]:
     )(function)
 
 
-def show_list(rows: Sequence[Row], output: str, columns: Sequence[str], zone: ZoneInfo) -> None:
-    """Rows of snake_case keys; a table shows `columns` alone, under headings from the catalogue."""
+def show_list(
+    rows: Sequence[Row],
+    output: str,
+    columns: Sequence[str],
+    zone: ZoneInfo,
+    labels: Mapping[str, str] | None = None,
+) -> None:
+    """Rows of snake_case keys; a table shows `columns` alone, under headings from the catalogue.
+
+    labels: column -> kind of label; a table then shows the code's name, JSON and the others the code.
+    """
+    if output == "table":
+        _table([_named(row, labels or {}) for row in rows], columns, zone)
+        return
     plain = [_plain(row, zone) for row in rows]
     if output == "json":
         _write(json.dumps(plain, ensure_ascii=False, indent=2, allow_nan=False))
     elif output == "yaml":
         _write(_yaml(plain))
-    elif output == "csv":
-        _write(_csv(plain, list(plain[0]) if plain else columns))
     else:
-        _table(plain, columns)
+        _write(_csv(plain, list(plain[0]) if plain else columns))
 
 
 def show_record(record: Row, output: str, zone: ZoneInfo) -> None:
@@ -48,7 +62,8 @@ def show_record(record: Row, output: str, zone: ZoneInfo) -> None:
     elif output == "csv":
         _write(_csv([plain], list(plain)))
     else:
-        _table([{"field": heading(key), "value": value} for key, value in plain.items()], ["field", "value"])
+        rows = [{"field": heading(key), "value": value} for key, value in record.items()]
+        _table(rows, ["field", "value"], zone, aligned=False)
 
 
 def heading(key: str) -> str:
@@ -88,7 +103,18 @@ def _cell(value: Any) -> Any:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
 
 
-def _table(rows: Sequence[Row], columns: Sequence[str]) -> None:
+def _named(row: Row, labels: Mapping[str, str]) -> Row:
+    """The row with the names of its codes in the reader's language."""
+    catalogue = Catalogue(chosen_language())
+    names = {
+        column: catalogue.label(kind, str(row[column]))
+        for column, kind in labels.items()
+        if row.get(column) is not None and catalogue.has_label(kind, str(row[column]))
+    }
+    return {**row, **names}
+
+
+def _table(rows: Sequence[Row], columns: Sequence[str], zone: ZoneInfo, *, aligned: bool = True) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -96,19 +122,38 @@ def _table(rows: Sequence[Row], columns: Sequence[str]) -> None:
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        numeric = any(isinstance(row.get(column), int | float) for row in rows)
-        table.add_column(heading(column), justify="right" if numeric else "left", overflow="fold")
+        right = aligned and _is_numeric([row.get(column) for row in rows])
+        table.add_column(heading(column), justify="right" if right else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(_shown(row.get(column))) for column in columns))
+        table.add_row(*(Text(_shown(row.get(column), zone)) for column in columns))
     wide = Console(file=sys.stdout) if sys.stdout.isatty() else Console(file=sys.stdout, width=200)
     wide.print(table)
 
 
-def _shown(value: Any) -> str:
-    if value is None:
-        return "–"
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    if isinstance(value, Mapping):
-        return " ".join(f"{key}={_shown(item)}" for key, item in value.items())
-    return str(value)
+def _is_numeric(values: Sequence[Any]) -> bool:
+    """Numbers and sums of money, and at least one of them."""
+    known = [value for value in values if value is not None]
+    return bool(known) and all(
+        (isinstance(value, int | float) and not isinstance(value, bool))
+        or (isinstance(value, str) and NUMBER.fullmatch(value))
+        for value in known
+    )
+
+
+def _shown(value: Any, zone: ZoneInfo) -> str:
+    match value:
+        case None | [] | () | "":
+            return "–"
+        case bool():
+            return translate("yes") if value else translate("no")
+        case float():
+            return f"{value:.4g}"
+        case datetime():
+            local = value.astimezone(zone)
+            return local.strftime("%Y-%m-%d %H:%M:%S" if local.second else "%Y-%m-%d %H:%M")
+        case Mapping():
+            return " ".join(f"{key}={_shown(item, zone)}" for key, item in value.items())
+        case list() | tuple():
+            return ", ".join(_shown(item, zone) for item in value)
+        case _:
+            return str(value)

@@ -34,7 +34,7 @@ def jobs(run: Run, output: str) -> None:
     """Show every job: when it ran last and how it ended, and when it runs next."""
     with run.open() as ctx:
         rows, leader = _daemon("overview").job_rows(ctx), _daemon("leadership").leader(ctx)
-        show_list(rows, output, COLUMNS, ctx.site.zone)
+        show_list(rows, output, COLUMNS, ctx.site.zone, {"job": "job", "last_state": "job_state"})
         if leader:
             say("The scheduler runs as process {pid}.", pid=leader)
         else:

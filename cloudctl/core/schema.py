@@ -18,11 +18,16 @@ def known_revisions() -> list[str]:
 
 def schema_state(database: Database) -> SchemaState:
     """Compares the revision written in the ledger with ours, without loading the migration machinery."""
-    with answering(), database.engine.connect() as connection:
-        if not inspect(connection).has_table("alembic_version"):
-            return "older"
-        revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-    head = known_revisions()[-1]
+    revision, head = present_revision(database), known_revisions()[-1]
     if revision == head:
         return "current"
-    return "older" if revision is None or str(revision) < head else "newer"
+    return "older" if revision is None or revision < head else "newer"
+
+
+def present_revision(database: Database) -> str | None:
+    """The revision written in the ledger; None for one that has no tables yet."""
+    with answering(), database.engine.connect() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return None if revision is None else str(revision)
