@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any
 
@@ -35,6 +36,16 @@ def near_ones(name: str, known: Sequence[str]) -> str:
     return translate("Did you mean: {names}?", names=", ".join(near)) if near else ""
 
 
+@contextmanager
+def knowing_where(ctx: click.Context) -> Iterator[None]:
+    """click's parser does not say at which command an option was wrong; here it is known."""
+    try:
+        yield
+    except click.UsageError as failure:
+        failure.ctx = failure.ctx or ctx
+        raise
+
+
 class TranslatedCommand(click.Command):
     """A command with examples; summary, options and headings come from the catalogue."""
 
@@ -56,7 +67,8 @@ class TranslatedCommand(click.Command):
         """What is too much is told in the reader's language, which click's own check would not."""
         takes_rest = ctx.allow_extra_args
         ctx.allow_extra_args = True
-        rest = super().parse_args(ctx, args)
+        with knowing_where(ctx):
+            rest = super().parse_args(ctx, args)
         if rest and not takes_rest and not ctx.resilient_parsing:
             ctx.fail(translate("This is one word too many: {words}", words=" ".join(rest)))
         return rest
@@ -110,7 +122,8 @@ class TranslatedGroup(TranslatedCommand, click.Group):
     group_class = type
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        return click.Group.parse_args(self, ctx, args)
+        with knowing_where(ctx):
+            return click.Group.parse_args(self, ctx, args)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

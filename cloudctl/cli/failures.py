@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import click
@@ -33,8 +34,19 @@ def run_guarded(command: click.Command, arguments: Sequence[str]) -> int:
                 return result if isinstance(result, int) else 0
             except BaseException as failure:
                 return explain(failure)
+    except click.UsageError as failure:
+        # Wrong before the words were taken in: the language asked for stands among them.
+        if failure.ctx is not None:
+            failure.ctx.params.setdefault("lang", _language_in(arguments))
+        return explain(failure)
     except BaseException as failure:
         return explain(failure)
+
+
+def _language_in(arguments: Sequence[str]) -> str | None:
+    """The value of --lang, wherever it stands."""
+    words = " ".join(arguments).replace("--lang=", "--lang ").split()
+    return next((value for word, value in pairwise(words) if word == "--lang"), None)
 
 
 def explain(failure: BaseException) -> int:

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 GROUPS = {
     "init": ("cloudctl.cli.init:init", "Make a home: settings, ledger, sample store."),
     "demo": ("cloudctl.cli.demo:demo", "Run one month of a fictitious, simulated city, end to end."),
-    "doctor": ("cloudctl.cli.doctor:doctor", "Check this home and the machine it stands on."),
+    "doctor": (
+        "cloudctl.cli.doctor:doctor",
+        "Check this home and the machine it stands on; exit code 7 when something is bad.",
+    ),
     "db": ("cloudctl.cli.db:db", "Upgrade, check, back up and restore the ledger."),
     "completion": ("cloudctl.cli.completion:completion", "Print the shell completion script."),
     "inventory": ("cloudctl.cli.inventory:inventory", "Plan and apply the estate: units, systems, pools, machines."),

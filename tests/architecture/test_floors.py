@@ -124,9 +124,9 @@ def test_a_session_is_not_queried_outside_the_store_files():
             if path.name.endswith("store.py") or name in SQL_FILES:
                 continue
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                if isinstance(node, ast.Attribute) and node.attr in {"query", "exec_driver_sql"}:
-                    if ast.unparse(node.value) in {"session", "connection"}:
-                        wrong.append(f"{name}:{node.lineno}")
+                is_query = isinstance(node, ast.Attribute) and node.attr in {"query", "exec_driver_sql"}
+                if is_query and ast.unparse(node.value) in {"session", "connection"}:
+                    wrong.append(f"{name}:{node.lineno}")
 
     assert wrong == []
 
@@ -149,7 +149,7 @@ def test_every_module_says_what_it_owns():
 
 
 def test_only_the_clock_asks_the_machine_for_the_time():
-    """Time is injected; only the system clock, and a log's file name when everything else failed, read the machine's."""
+    """Time is injected; only the system clock, and a last log's file name, read the machine's."""
     wrong = []
     for package in PACKAGES:
         for path in sorted((ROOT / package).rglob("*.py")):

@@ -41,7 +41,9 @@ def called(call: ast.Call) -> str:
     if isinstance(call.func, ast.Attribute):
         if call.func.attr in {"text", "label"} and "texts" in ast.unparse(call.func.value).lower().split("."):
             return f"texts.{call.func.attr}"
-        if call.func.attr == "text" and ast.unparse(call.func.value).lower().startswith(("catalogue", "self.texts")):
+        if call.func.attr == "text" and ast.unparse(call.func.value).lower().startswith(
+            ("catalogue", "self.texts")
+        ):
             return "texts.text"
         return call.func.attr
     return ""
@@ -139,7 +141,9 @@ def templates() -> list[tuple[str, str | None]]:
 def catalogue(language: str) -> dict[str, dict[str, dict[str, str]]]:
     """file -> its document."""
     folder = ROOT / "cloudctl" / "locale" / language
-    return {path.name: tomllib.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.toml"))}
+    return {
+        path.name: tomllib.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.toml"))
+    }
 
 
 def messages() -> dict[str, str]:

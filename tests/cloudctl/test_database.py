@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from sqlalchemy import Column, MetaData, Table, insert, select, text
 from sqlalchemy.exc import IntegrityError, StatementError
 
-from cloudctl.core.database import Database, ExactDecimal, ExactFraction, Id, Instant, JsonText, canonical_json
+from cloudctl.core.database import (
+    Database,
+    ExactDecimal,
+    ExactFraction,
+    Id,
+    Instant,
+    JsonText,
+    canonical_json,
+)
 from cloudctl.core.errors import Unreachable
 from cloudctl.core.tables import AuditRow, SiteRow
 from cloudctl.operations.context import open_context
@@ -109,7 +117,12 @@ def test_the_ledger_is_in_wal_with_guarded_triggers(ctx):
             for name in ("journal_mode", "foreign_keys", "recursive_triggers", "busy_timeout")
         }
 
-    assert pragmas == {"journal_mode": "wal", "foreign_keys": 1, "recursive_triggers": 1, "busy_timeout": 30000}
+    assert pragmas == {
+        "journal_mode": "wal",
+        "foreign_keys": 1,
+        "recursive_triggers": 1,
+        "busy_timeout": 30000,
+    }
 
 
 def test_a_failed_transaction_leaves_nothing(ctx):
@@ -187,7 +200,8 @@ def test_a_full_disk_is_exit_6_and_changes_nothing(ctx):
         pages = session.execute(text("PRAGMA page_count")).scalar()
         session.execute(text(f"PRAGMA max_page_count = {pages}"))
         session.execute(
-            text("INSERT INTO outbox_message VALUES (1, 0, 'r', 's', :body, 'a', NULL)"), {"body": "x" * 10**6}
+            text("INSERT INTO outbox_message VALUES (1, 0, 'r', 's', :body, 'a', NULL)"),
+            {"body": "x" * 10**6},
         )
     with ctx.reading() as session:
         assert session.execute(text("SELECT count(*) FROM outbox_message")).scalar() == 0

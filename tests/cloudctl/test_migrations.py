@@ -64,7 +64,9 @@ def test_every_module_of_tables_is_compared():
 
 def test_no_column_is_inexact(ledger):
     with ledger.engine.connect() as connection:
-        tables = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'")).scalars().all()
+        tables = (
+            connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'")).scalars().all()
+        )
         inexact = [
             (table, row.name, row.type)
             for table in tables
