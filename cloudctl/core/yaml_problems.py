@@ -108,6 +108,7 @@ def _translated(error: Any, loc: Loc, marks: Marks) -> Problem:
         return problem(place, "{key}: {reason}", key=key, reason=error["msg"])
     if "expected" in ctx:
         ctx["expected"] = ctx["expected"].replace("'", "").replace(" or ", ", ")
+    ctx = {name: f"{limit:g}" if isinstance(limit, float) else limit for name, limit in ctx.items()}
     name = error["loc"][-1] if error["loc"] else ""
     return problem(place, _WORDS[kind].template, **ctx, key=key, name=name, value=_shown(error["input"]))
 
