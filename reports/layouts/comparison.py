@@ -14,7 +14,7 @@ from reports.document import Block, ChartBlock, Column, Figure, Figures, Part, T
 from reports.layouts.wording import Reader, label, named, size_text
 from reports.notation import change_text, money_text
 
-COSTS = ("upkeep", "power", "staff", "room")
+COSTS = ("equipment", "upkeep", "power", "water", "staff", "room")
 
 
 def comparison_part(report: StatementReport, reader: Reader) -> Part:
@@ -220,7 +220,8 @@ def saving_table(
 
 def _equipment_table(equipment: tuple[EquipmentCost, ...], reader: Reader) -> Table:
     texts = reader.texts
-    kinds = [*COSTS, *sorted({kind for item in equipment for kind in item.yearly_fen} - set(COSTS))]
+    known = {kind for item in equipment for kind in item.yearly_fen}
+    kinds = [*(kind for kind in COSTS if kind in known), *sorted(known - set(COSTS))]
     return Table(
         "equipment",
         texts.text("Cost before the cloud"),
@@ -231,7 +232,7 @@ def _equipment_table(equipment: tuple[EquipmentCost, ...], reader: Reader) -> Ta
             *(
                 Column(
                     kind,
-                    label(reader, "cost_kind", kind),
+                    label(reader, "cost_item", kind),
                     "money",
                     12,
                     texts.text("Yearly cost"),
