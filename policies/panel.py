@@ -158,7 +158,7 @@ def voted(case: Case, person: Person, choice: Decision, rules: Rules) -> Case:
     _at(case, "vote")
     if case.state is CaseState.NOTIFIED and not case.answer_is_late:
         raise Refused("Unit {unit} still has time to answer case {case}.", unit=case.unit, case=case.number)
-    if _is_settled_by_answer(case, rules):
+    if is_settled_by_answer(case, rules):
         raise Refused("Unit {unit} has accepted case {case}; no vote is needed.", unit=case.unit, case=case.number)
     if person.unit == case.unit:
         raise Refused(
@@ -180,7 +180,7 @@ def voted(case: Case, person: Person, choice: Decision, rules: Rules) -> Case:
 def decided(case: Case, rules: Rules) -> Case:
     """The decision that answer or votes amount to. Refused before quorum, and while a majority can still form."""
     _at(case, "decide")
-    if _is_settled_by_answer(case, rules):
+    if is_settled_by_answer(case, rules):
         return replace(case, state=CaseState.DECIDED, decision=Decision.CUT)
     ballots = present_ballots(case)
     if len(ballots) < rules.quorum:
@@ -271,7 +271,7 @@ def _waiting(case: Case, rules: Rules) -> list[str]:
     return [login for login in eligible(case, rules) if login not in voters]
 
 
-def _is_settled_by_answer(case: Case, rules: Rules) -> bool:
+def is_settled_by_answer(case: Case, rules: Rules) -> bool:
     return case.state is CaseState.ANSWERED and case.answer is Answer.ACCEPT and rules.accept_skips_panel
 
 
