@@ -48,11 +48,11 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A fraction over time in equal buckets that begin at `times`; None where nothing is known."""
+    """Mean (and highest) fraction over time in equal buckets that begin at `times`; None where nothing is known."""
 
     times: tuple[datetime, ...] = ()
     mean: tuple[float | None, ...] = ()
-    p95: tuple[float | None, ...] = ()
+    high: tuple[float | None, ...] = ()
 
 
 def change(now: float, before: float | None) -> float | None:

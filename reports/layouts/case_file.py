@@ -284,7 +284,7 @@ def meter_chart(report: CaseReport, meter: MeterEvidence, reader: Reader) -> Lin
         times=meter.curve.times,
         series=(
             Series(texts.text("mean"), meter.curve.mean),
-            Series(texts.text("highest"), meter.curve.p95),
+            Series(texts.text("highest"), meter.curve.high),
         ),
         marks=tuple(marks),
         events=tuple(events),

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from metering.allocations import allocations_between, size_of
 from metering.samples.store import SampleStore
-from reports.datasets.shared import Curve, Imprint, Named, Use
+from reports.datasets.shared import Curve, Imprint, Named, Use, add_use
 from reports.datasets.utilisation import GroupUse, MachineUse, UtilisationReport
 from reports.sources.estate import Estate, read_estate
 from reports.sources.use import UseOfWindow, read_curves, read_use
@@ -49,7 +49,8 @@ def read_utilisation(
         curves=empty | curves,
         units=_groups(machines, "unit", use.by_unit),
         systems=_groups(machines, "system", use.by_system),
-        pools=_groups(machines, "pool", use.by_pool),
+        # What others hold in a pool is not this unit's use.
+        pools=_groups(machines, "pool", {} if unit else use.by_pool),
         machines=tuple(machines),
     )
 
@@ -93,7 +94,7 @@ def _groups(machines: list[MachineUse], of: str, uses: Mapping[str, Use]) -> tup
                 who=getattr(own[0], of),
                 unit=units.pop() if of == "system" and len(units) == 1 else None,
                 machines=len(own),
-                use=uses.get(code, Use()),
+                use=uses[code] if code in uses else add_use([machine.use for machine in own]),
             )
         )
     return tuple(found)
