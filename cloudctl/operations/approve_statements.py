@@ -73,7 +73,8 @@ def _waiting(session: Session, period: PeriodRow, number: str | None) -> list[St
 
 def _require_four_eyes(ctx: Context, session: Session, period: PeriodRow, statement: StatementRow) -> None:
     login = ctx.actor.login
-    if login in signers(session, period, statement, PREPARING):
+    adjusters = {row.login for row in ledger.adjustment_rows(session, period.period)}
+    if login in signers(session, period, statement, PREPARING) | adjusters:
         raise Refused(
             "{login} prepared statement {number} and cannot approve it.", login=login, number=statement.number
         )

@@ -9,6 +9,7 @@ from cloudctl.core.identity import Role
 from cloudctl.core.money import yuan_text
 from cloudctl.core.workdays import load_calendar
 from cloudctl.operations.context import Context
+from cloudctl.operations.draft_settlement import compute
 from cloudctl.operations.settlement_acts import (
     acting_role,
     deem_overdue,
@@ -18,6 +19,7 @@ from cloudctl.operations.settlement_acts import (
 )
 from cloudctl.operations.settlement_notices import tell_issued
 from metering.settlement import store as ledger
+from metering.settlement.comparison import differences
 from metering.settlement.keeping import rehash
 from metering.settlement.model import Act, Line, PeriodState, StatementState
 from metering.settlement.tables import PeriodRow, StatementRow
@@ -36,6 +38,7 @@ def issue_statements(ctx: Context, period: str, number: str | None = None) -> li
         drafted = _drafted(session, row, number)
         lines = ledger.lines_of(session, [statement.id for statement in drafted])
         _require_evidence(lines)
+        _require_fresh(ctx, session, row, drafted)
         row.state = PeriodState.ISSUED
         return [_issue(ctx, session, (row, statement), role, lines[statement.id]) for statement in drafted]
 
@@ -66,6 +69,20 @@ def _require_evidence(lines: dict[int, list[Line]]) -> None:
                 "Fill the gap with “cloudctl meter import” and draft again, or have two people waive it with "
                 "“cloudctl settle waive”."
             ),
+        )
+
+
+def _require_fresh(ctx: Context, session: Session, period: PeriodRow, drafted: list[StatementRow]) -> None:
+    """A unit is never sent what the evidence no longer says."""
+    keys = {(row.unit_code, row.provider) for row in drafted}
+    drafts = [draft for draft in compute(ctx, session, period) if (draft.unit, draft.provider) in keys]
+    moved = differences(ledger.read_statements(session, period, drafted), drafts)
+    if moved:
+        raise Refused(
+            "The evidence has changed since {period} was drafted ({count} difference(s)).",
+            period=period.period,
+            count=len(moved),
+            hint=Message("Draft it again with “cloudctl settle draft {period}”.", {"period": period.period}),
         )
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from cloudctl.core.errors import NotFound
-from cloudctl.core.tables import AuditRow
+from cloudctl.core.tables import AuditRow, UnitRow
 from metering.settlement.model import (
     Act,
     Dispute,
@@ -120,6 +120,10 @@ def first_held(session: Session) -> dict[int, datetime]:
 def pool_rows(session: Session) -> Sequence[PoolRow]:
     """Every pool there ever was, by code."""
     return session.scalars(select(PoolRow).order_by(PoolRow.code)).all()
+
+
+def unit_code(session: Session, unit_id: int) -> str:
+    return session.get_one(UnitRow, unit_id).code
 
 
 def vm_names(session: Session) -> dict[int, str]:
