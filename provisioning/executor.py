@@ -80,7 +80,7 @@ class Journal(Protocol):
     def begin_undo(self, entry: Entry) -> None: ...
 
     def undone(self, entry: Entry, applied: Applied | None) -> None:
-        """The step is undone; applied None: there was nothing to undo."""
+        """The step is undone; applied None: the cloud had nothing to undo."""
         ...
 
     def keep(self, entry: Entry, reason: CloudctlError | None) -> None:
@@ -129,11 +129,11 @@ def undo(entries: Sequence[Entry], drivers: Mapping[str, Driver], journal: Journ
         if entry.state in (StepState.UNDONE, StepState.FAILED):
             continue
         back = inverse(entry.step)
-        if entry.state in (StepState.PENDING, StepState.ORDERED) or not entry.has_effect:
+        if entry.state in (StepState.PENDING, StepState.ORDERED):
             journal.undone(entry, None)
-        elif back is None and entry.step.kind == StepKind.DELETE:
+        elif entry.step.kind == StepKind.DELETE:
             journal.keep(entry, None)
-        elif back is None:
+        elif back is None or not entry.has_effect:
             journal.undone(entry, None)
         else:
             _take_back(entry, back, drivers[entry.pool], journal)

@@ -95,8 +95,9 @@ class LedgerJournal:
             if row.state == StepState.ORDERED:
                 withdraw_order(self.ctx, session, self.change_id, entry)
             # A step whose done was never written has left nothing in the ledger either.
-            if applied is not None and row.at is not None:
-                self._take_back(session, entry, applied, max(applied.at, _effective_at(row)))
+            if row.at is not None:
+                back = applied or Applied(self.ctx.clock.now(), get_vm(session, row.vm_id).external_id, None)
+                self._take_back(session, entry, back, max(back.at, _effective_at(row)))
             row.state, row.error = StepState.UNDONE, None
             self._record(session, "change.undo", entry.step)
 

@@ -1,24 +1,289 @@
-"""Changes end to end on the simulated cloud: what the ledger and the cloud hold afterwards."""
+"""Changes end to end on the simulated cloud and on a pool that others run."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from cloudctl.core.errors import Refused, Unreachable
+from cloudctl.core.identity import Role
+from cloudctl.core.outbox import notices
+from cloudctl.core.quantity import Size
 from cloudctl.operations.execute_change import ChangeFailed, begin_change, change_machines, run_change
-from metering.allocations import allocations_between, current_allocation, size_of
+from cloudctl.operations.plan_change import opened_drivers, plan_change
+from cloudctl.operations.roll_back_change import roll_back_change
+from metering.allocations import current_allocation, history_of, size_of
 from provisioning.drivers.embedded.faults import Faults, StepFault, write_faults
-from provisioning.steps import create_step, delete_step, resize_step
+from provisioning.steps import create_step, delete_step, migrate_step, resize_step
 from provisioning.store import find_vm
 from tests.provisioning.estate import HALF, SMALL, build_estate, declared_vm, planned_vm
 
 
-def test_a_created_machine_stands_in_cloud_and_ledger(ctx):
-    estate = build_estate(ctx)
-    vm = planned_vm(ctx, "tax-1", estate.lab, estate.tax)
-    outcome = change_machines(ctx, [create_step(vm, "tax-1", SMALL)], "test")
-    assert outcome.state == "done"
+@pytest.fixture
+def estate(ctx):
+    return build_estate(ctx)
+
+
+def made(ctx, estate, name="tax-1", size=SMALL):
+    vm = planned_vm(ctx, name, estate.lab, estate.tax)
+    change_machines(ctx, [create_step(vm, name, size)], "made")
+    return vm
+
+
+def seen(ctx, estate):
+    with opened_drivers(ctx, [estate.lab]) as drivers:
+        return {machine.name: machine for machine in drivers[estate.lab].observe().machines}
+
+
+def held(ctx, vm):
+    with ctx.reading() as session:
+        row = current_allocation(session, vm)
+        return size_of(row) if row else None
+
+
+def intervals(ctx, vm):
+    with ctx.reading() as session:
+        return [(row.start, row.end, row.vcpus) for row in history_of(session, vm)]
+
+
+def fault(ctx, *steps, **others):
+    write_faults(ctx.home / "clouds" / "lab", Faults(steps=steps, **others))
+
+
+def test_a_created_machine_stands_in_cloud_and_ledger(ctx, estate):
+    vm = made(ctx, estate)
     with ctx.reading() as session:
         row = find_vm(session, "tax-1")
-        assert (row.state, row.host) == ("active", "n1")
-        assert size_of(current_allocation(session, vm)) == SMALL
+        assert (row.state, row.host, row.created_at) == ("active", "n1", ctx.clock.now())
+    assert held(ctx, vm) == SMALL
+    assert seen(ctx, estate)["tax-1"].vm_id == vm
+
+
+def test_a_resize_splits_the_allocation_at_the_clouds_instant(ctx, estate):
+    vm, start = made(ctx, estate), ctx.clock.now()
+    ctx.clock.advance(timedelta(days=3, microseconds=1))
+    change_machines(ctx, [resize_step(vm, "tax-1", SMALL, HALF)], "cut")
+    at = start + timedelta(days=3, microseconds=1)
+    assert intervals(ctx, vm) == [(start, at, 4), (at, None, 2)]
+
+
+def test_a_machine_is_sampled_right_before_its_size_changes(ctx, estate):
+    from cloudctl.operations.collect_usage import sample_store, sweep
+
+    vm = made(ctx, estate)
+    sweep(ctx)
+    ctx.clock.advance(timedelta(minutes=7))
+    change_machines(ctx, [resize_step(vm, "tax-1", SMALL, HALF)], "cut")
+    now = ctx.clock.now()
+    with ctx.reading() as session, sample_store(ctx).opened(session, now - timedelta(hours=1), now) as db:
+        rows = db.execute("SELECT vm, vcpus, end_us - start_us FROM samples").fetchall()
+    assert rows == [(vm, 4, 7 * 60 * 1_000_000)]
+
+
+def test_a_refused_step_undoes_what_was_done_last_first(ctx, estate):
+    one = made(ctx, estate, "one")
+    ctx.clock.advance(timedelta(hours=1))
+    two = planned_vm(ctx, "two", estate.lab, estate.tax)
+    three = planned_vm(ctx, "three", estate.lab, estate.tax)
+    fault(ctx, StepFault("three", "create", "refuse"))
+    steps = [
+        resize_step(one, "one", SMALL, HALF),
+        create_step(two, "two", SMALL),
+        create_step(three, "three", SMALL),
+    ]
+    with pytest.raises(ChangeFailed) as failure:
+        change_machines(ctx, steps, "test")
+    assert failure.value.outcome.state == "undone"
+    assert [step.state for step in failure.value.outcome.steps] == ["undone", "undone", "failed"]
+    assert set(seen(ctx, estate)) == {"one"}
+    assert (held(ctx, one), held(ctx, two)) == (SMALL, None)
+    assert len(intervals(ctx, one)) == 1, "taken back at the instant it began: as if it had never been"
+    with ctx.reading() as session:
+        assert find_vm(session, "two").state == "planned"
+
+
+def test_what_cannot_be_taken_back_stays_and_says_so(ctx, estate):
+    one = made(ctx, estate, "one")
+    two = planned_vm(ctx, "two", estate.lab, estate.tax)
+    fault(ctx, StepFault("two", "create", "refuse"))
+    grown = Size(4, 8192, {"ssd": 200})
+    with pytest.raises(ChangeFailed) as failure:
+        change_machines(ctx, [resize_step(one, "one", SMALL, grown), create_step(two, "two", SMALL)], "test")
+    assert failure.value.outcome.state == "failed"
+    kept = failure.value.outcome.steps[0]
+    assert (kept.state, str(kept.error)) == ("done", "one: a disk cannot shrink in place.")
+    assert held(ctx, one) == grown == seen(ctx, estate)["one"].size
+
+
+def test_a_lost_answer_is_settled_by_resuming(ctx, estate):
+    vm, start = planned_vm(ctx, "tax-1", estate.lab, estate.tax), ctx.clock.now()
+    fault(ctx, StepFault("tax-1", "create", "drop"))
+    change = begin_change(ctx, [create_step(vm, "tax-1", SMALL)], "test")
+    with pytest.raises(Unreachable):
+        run_change(ctx, change)
+    assert held(ctx, vm) is None
+    ctx.clock.advance(timedelta(hours=2))
+    fault(ctx)
+    assert run_change(ctx, change).state == "done"
+    assert intervals(ctx, vm) == [(start, None, 4)], (
+        "from when the cloud made it, not from when we learned of it"
+    )
+
+
+def test_a_late_step_is_done_when_asked_again(ctx, estate):
+    vm = made(ctx, estate)
+    fault(ctx, StepFault("tax-1", "resize", "late", 90))
+    change = begin_change(ctx, [resize_step(vm, "tax-1", SMALL, HALF)], "test")
+    for _ in range(2):
+        with pytest.raises(Unreachable):
+            run_change(ctx, change)
+        ctx.clock.advance(timedelta(seconds=50))
+    assert run_change(ctx, change).state == "done"
+    assert held(ctx, vm) == HALF
+
+
+def test_a_host_that_is_down_leaves_the_step_uncertain(ctx, estate):
+    vm = made(ctx, estate)
+    fault(ctx, hosts_down=("n1",))
+    with pytest.raises(Unreachable):
+        change_machines(ctx, [resize_step(vm, "tax-1", SMALL, HALF)], "test")
+    fault(ctx)
+    assert run_change(ctx, 2).state == "done"
+
+
+def test_a_machine_in_hand_is_refused_to_others_with_who_and_since_when(ctx, estate):
+    vm = made(ctx, estate)
+    begin_change(ctx, [resize_step(vm, "tax-1", SMALL, HALF)], "first")
+    with pytest.raises(Refused, match=r"change 2 by \w+, since 2026-09-30T16:00:00"):
+        begin_change(ctx, [delete_step(vm, "tax-1", SMALL, "n1")], "second")
+
+
+def test_room_is_spoken_for_as_soon_as_a_change_is_journalled(ctx, estate):
+    big = Size(8, 40_000, {})
+    for name, host in (("one", "n1"), ("two", "n2"), ("three", "n3")):
+        vm = planned_vm(ctx, name, estate.lab, estate.tax)
+        change = begin_change(ctx, [create_step(vm, name, big)], "test")
+        with ctx.reading() as session:
+            from provisioning.store import change_steps
+
+            assert change_steps(session, change)[0].after["host"] == host
+    four = planned_vm(ctx, "four", estate.lab, estate.tax)
+    with pytest.raises(Refused, match="No host can take four") as refusal:
+        begin_change(ctx, [create_step(four, "four", big)], "test")
+    assert [str(reason) for reason in refusal.value.problems] == [
+        f"n{number}: needs 40000 MiB of memory, 25536 free" for number in (1, 2, 3)
+    ]
+
+
+def test_a_plan_that_is_no_longer_the_printed_one_is_refused(ctx, estate):
+    vm = planned_vm(ctx, "tax-1", estate.lab, estate.tax)
+    plan = plan_change(ctx, [create_step(vm, "tax-1", SMALL)])
+    fault(ctx, hosts_down=("n1",))
+    with pytest.raises(Refused, match="has changed since it was printed"):
+        begin_change(ctx, [create_step(vm, "tax-1", SMALL)], "test", checksum=plan.checksum)
+
+
+def test_only_an_operator_changes_machines(ctx, estate):
+    vm = planned_vm(ctx, "tax-1", estate.lab, estate.tax)
+    finance = ctx.acting_as(replace(ctx.actor, roles=frozenset({Role.FINANCE})))
+    with pytest.raises(Refused, match="none of the roles"):
+        begin_change(finance, [create_step(vm, "tax-1", SMALL)], "test")
+
+
+def test_a_roll_back_restores_the_exact_earlier_size_once(ctx, estate):
+    odd = Size(5, 7777, {"ssd": 30})
+    vm = made(ctx, estate, size=odd)
+    ctx.clock.advance(timedelta(days=1))
+    change = change_machines(ctx, [resize_step(vm, "tax-1", odd, Size(1, 1024, {"ssd": 30}))], "cut")
+    ctx.clock.advance(timedelta(days=1))
+    assert roll_back_change(ctx, change.change, "too small").state == "done"
+    assert held(ctx, vm) == odd == seen(ctx, estate)["tax-1"].size
+    with pytest.raises(Refused, match="rolled back already"):
+        roll_back_change(ctx, change.change, "again")
+
+
+def test_a_roll_back_refuses_when_the_machine_has_changed_since(ctx, estate):
+    vm = made(ctx, estate)
+    change = change_machines(ctx, [resize_step(vm, "tax-1", SMALL, HALF)], "cut")
+    ctx.clock.advance(timedelta(days=1))
+    change_machines(ctx, [resize_step(vm, "tax-1", HALF, Size(3, 4096, {"ssd": 100}))], "grow")
+    with pytest.raises(Refused, match="has changed its size since"):
+        roll_back_change(ctx, change.change, "no")
+
+
+def test_an_unfinished_change_is_withdrawn_by_rolling_it_back(ctx, estate):
+    one, two = (planned_vm(ctx, name, estate.lab, estate.tax) for name in ("one", "two"))
+    fault(ctx, StepFault("two", "create", "drop"))
+    change = begin_change(ctx, [create_step(one, "one", SMALL), create_step(two, "two", SMALL)], "test")
+    with pytest.raises(Unreachable):
+        run_change(ctx, change)
+    fault(ctx)
+    assert roll_back_change(ctx, change, "never mind").state == "undone"
+    assert seen(ctx, estate) == {}
+    assert (held(ctx, one), held(ctx, two)) == (None, None)
+
+
+def test_what_stood_before_we_asked_counts_from_our_asking_and_is_not_undone(ctx, estate):
+    """Somebody resized it behind the ledger's back a day ago: the past is not corrected by a step."""
+    vm, start = made(ctx, estate), ctx.clock.now()
+    ctx.clock.advance(timedelta(days=1))
+    with opened_drivers(ctx, [estate.lab]) as drivers:
+        drivers[estate.lab].apply(resize_step(vm, "tax-1", SMALL, HALF))
+    ctx.clock.advance(timedelta(days=1))
+    two = planned_vm(ctx, "two", estate.lab, estate.tax)
+    fault(ctx, StepFault("two", "create", "refuse"))
+    steps = [resize_step(vm, "tax-1", SMALL, HALF), create_step(two, "two", SMALL)]
+    with pytest.raises(ChangeFailed):
+        change_machines(ctx, steps, "test")
+    assert seen(ctx, estate)["tax-1"].size == HALF, "not ours to undo"
+    assert intervals(ctx, vm) == [(start, None, 4)], "and the ledger is as it was, for people to look at"
+    fault(ctx)
+    change_machines(ctx, [resize_step(vm, "tax-1", SMALL, HALF)], "test")
+    assert intervals(ctx, vm) == [(start, start + timedelta(days=2), 4), (start + timedelta(days=2), None, 2)]
+
+
+def test_a_migration_without_a_host_goes_to_the_best_other_one(ctx, estate):
+    vm = made(ctx, estate)
+    change_machines(ctx, [migrate_step(vm, "tax-1", None, None)], "move")
+    with ctx.reading() as session:
+        assert find_vm(session, "tax-1").host == "n2"
+    assert seen(ctx, estate)["tax-1"].host == "n2"
+
+
+def test_a_change_in_a_pool_of_others_waits_as_work_orders_for_a_report(ctx, estate):
+    vm = declared_vm(ctx, "pub-1", estate)
+    start = ctx.clock.now()
+    outcome = change_machines(ctx, [resize_step(vm, "pub-1", SMALL, HALF)], "cut")
+    assert (outcome.state, outcome.steps[0].state) == ("ordered", "ordered")
+    assert held(ctx, vm) == SMALL
+    with ctx.reading() as session:
+        (notice,) = notices(session, "change:1")
+        assert notice.recipient == "A vendor"
+        assert "resize pub-1" in notice.body and "2 vCPUs, 4096 MiB" in notice.body
+    assert run_change(ctx, 1).state == "ordered", "nothing new is ordered by asking again"
+    ctx.clock.advance(timedelta(days=2))
+    done_at = start + timedelta(hours=20)
+    assert run_change(ctx, 1, done_at=done_at).state == "done"
+    assert intervals(ctx, vm)[1:] == [(done_at, None, 2)]
+
+
+def test_a_work_order_is_not_done_in_the_future_nor_before_the_allocation(ctx, estate):
+    vm = declared_vm(ctx, "pub-1", estate)
+    change_machines(ctx, [resize_step(vm, "pub-1", SMALL, HALF)], "cut")
+    with pytest.raises(Refused, match="future"):
+        run_change(ctx, 1, done_at=ctx.clock.now() + timedelta(seconds=1))
+    with pytest.raises(Refused, match="cannot end"):
+        run_change(ctx, 1, done_at=ctx.clock.now() - timedelta(days=8))
+    assert run_change(ctx, 1).state == "ordered"
+
+
+def test_a_withdrawn_work_order_says_so_to_the_provider(ctx, estate):
+    vm = declared_vm(ctx, "pub-1", estate)
+    change_machines(ctx, [resize_step(vm, "pub-1", SMALL, HALF)], "cut")
+    assert roll_back_change(ctx, 1, "no").state == "undone"
+    with ctx.reading() as session:
+        assert [row.subject.split(":")[0] for row in notices(session, "change:1")] == [
+            "Work order",
+            "Work order withdrawn",
+        ]
+    assert held(ctx, vm) == SMALL

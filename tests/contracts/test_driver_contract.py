@@ -1,0 +1,262 @@
+"""What every driver keeps, whatever cloud it talks to; a test whose verb a driver does not claim checks the refusal."""
+
+from datetime import timedelta
+
+import pytest
+
+from cloudctl.core.errors import Refused, Unreachable
+from cloudctl.core.quantity import Size
+from provisioning.model import Capability, MachineState, StepKind
+from provisioning.steps import (
+    create_step,
+    delete_step,
+    inverse,
+    migrate_step,
+    reboot_step,
+    required_capability,
+    resize_step,
+    start_step,
+    stop_step,
+)
+from tests.contracts.drivers import BENCHES
+
+SIZE, LARGER, SMALLER = (Size(vcpus, vcpus * 2048, {"ssd": 20}) for vcpus in (4, 6, 2))
+
+
+@pytest.fixture(params=sorted(BENCHES))
+def bench(request, tmp_path):
+    with BENCHES[request.param](tmp_path) as bench:
+        yield bench
+
+
+def needs(bench, *capabilities):
+    missing = set(capabilities) - bench.driver.capabilities
+    if missing:
+        pytest.skip(f"does not claim {', '.join(sorted(missing))}: see the test of refusals")
+
+
+@pytest.fixture
+def machine(bench):
+    """Machine 1, named m, on host a."""
+    needs(bench, Capability.CREATE)
+    bench.driver.apply(create_step(1, "m", SIZE, host="a"))
+    bench.clock.advance(timedelta(minutes=11))
+    return 1
+
+
+def seen(driver):
+    return {machine.vm_id: machine for machine in driver.observe().machines}
+
+
+STEPS = {
+    "create": create_step(1, "m", SIZE, host="a"),
+    "resize": resize_step(1, "m", SIZE, LARGER),
+    "start": start_step(1, "m"),
+    "stop": stop_step(1, "m"),
+    "migrate": migrate_step(1, "m", "a", "b"),
+    "delete": delete_step(1, "m", SIZE, "a"),
+}
+
+
+@pytest.mark.parametrize("name", sorted(STEPS))
+def test_what_a_driver_does_not_claim_it_refuses_clearly(bench, name):
+    step = STEPS[name]
+    if required_capability(step) in bench.driver.capabilities:
+        return
+    with pytest.raises(Refused) as refusal:
+        bench.driver.apply(step)
+    assert str(refusal.value).endswith(".") and "{" not in str(refusal.value)
+
+
+def test_a_driver_that_does_not_measure_says_so(bench):
+    if Capability.MEASURE in bench.driver.capabilities:
+        assert bench.driver.measure().readings == ()
+        return
+    with pytest.raises(Refused):
+        bench.driver.measure()
+
+
+def test_it_either_carries_steps_out_or_has_them_ordered(bench):
+    if Capability.ORDER in bench.driver.capabilities:
+        assert bench.driver.capabilities == {Capability.ORDER}
+    else:
+        assert {Capability.CREATE, Capability.DELETE} <= bench.driver.capabilities
+
+
+def test_an_empty_pool_shows_no_machines(bench):
+    observation = bench.driver.observe()
+    assert observation.machines == () and observation.faults == ()
+
+
+def test_a_created_machine_is_seen_as_it_was_asked_for(bench, machine):
+    found = seen(bench.driver)[machine]
+    assert (found.name, found.host, found.size, found.state) == ("m", "a", SIZE, MachineState.RUNNING)
+
+
+def test_what_is_applied_is_seen_by_another_process(bench, machine):
+    assert seen(bench.reopened()) == seen(bench.driver)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        resize_step(1, "m", SIZE, LARGER),
+        resize_step(1, "m", SIZE, SMALLER, is_live=False),
+        stop_step(1, "m"),
+        migrate_step(1, "m", "a", "b"),
+        delete_step(1, "m", SIZE, "a"),
+    ],
+    ids=["grow", "shrink", "stop", "migrate", "delete"],
+)
+def test_a_step_applied_twice_is_applied_once_with_the_first_instant(bench, machine, step):
+    needs(bench, required_capability(step))
+    first = bench.driver.apply(step)
+    after = seen(bench.driver)
+    assert first.at == bench.clock.now()
+    bench.clock.advance(timedelta(hours=3))
+    assert bench.reopened().apply(step).at == first.at
+    assert seen(bench.driver) == after
+
+
+def test_creating_twice_makes_one_machine(bench):
+    needs(bench, Capability.CREATE)
+    step = create_step(1, "m", SIZE, host="a")
+    first = bench.driver.apply(step)
+    bench.clock.advance(timedelta(hours=1))
+    assert bench.reopened().apply(step) == first
+    assert len(seen(bench.driver)) == 1
+
+
+def test_a_reboot_happens_once_after_its_instant(bench, machine):
+    needs(bench, Capability.POWER)
+    step = reboot_step(machine, "m", bench.clock.now())
+    first = bench.driver.apply(step)
+    bench.clock.advance(timedelta(minutes=1))
+    assert bench.driver.apply(step).at == first.at
+    again = bench.driver.apply(reboot_step(machine, "m", bench.clock.now()))
+    assert again.at == bench.clock.now()
+
+
+def test_a_step_and_its_inverse_leave_the_machine_as_it_was(bench, machine):
+    before = seen(bench.driver)
+    for step in (resize_step(1, "m", SIZE, LARGER), stop_step(1, "m"), migrate_step(1, "m", "a", "b")):
+        if required_capability(step) in bench.driver.capabilities:
+            back = inverse(step)
+            assert back is not None
+            bench.driver.apply(step)
+            assert seen(bench.driver) != before
+            bench.driver.apply(back)
+            assert seen(bench.driver) == before
+
+
+def test_deleting_what_never_was_is_done_already(bench):
+    needs(bench, Capability.DELETE)
+    assert bench.driver.apply(delete_step(99, "ghost", SIZE, "a")).external_id is None
+
+
+def test_a_deleted_machine_is_neither_seen_nor_measured(bench, machine):
+    bench.driver.apply(delete_step(machine, "m", SIZE, "a"))
+    assert seen(bench.driver) == {}
+    if Capability.MEASURE in bench.driver.capabilities:
+        assert bench.driver.measure().readings == ()
+
+
+def test_a_name_that_is_taken_is_refused(bench, machine):
+    with pytest.raises(Refused):
+        bench.driver.apply(create_step(2, "m", SIZE, host="b"))
+    assert set(seen(bench.driver)) == {machine}
+
+
+def test_a_machine_that_is_not_there_cannot_be_changed(bench):
+    needs(bench, Capability.RESIZE)
+    with pytest.raises(Refused):
+        bench.driver.apply(resize_step(7, "ghost", SIZE, LARGER))
+
+
+def test_more_than_a_host_holds_is_refused_and_changes_nothing(bench, machine):
+    huge = Size(4, 10**6, {"ssd": 20})
+    before = seen(bench.driver)
+    with pytest.raises(Refused):
+        bench.driver.apply(create_step(2, "huge", huge, host="b"))
+    if Capability.RESIZE in bench.driver.capabilities:
+        with pytest.raises(Refused):
+            bench.driver.apply(resize_step(machine, "m", SIZE, huge))
+    assert seen(bench.driver) == before
+
+
+def test_an_unreachable_host_is_a_fault_and_its_machines_are_unknown(bench, machine):
+    if bench.break_host is None:
+        pytest.skip("this cloud's hosts cannot be broken at will")
+    bench.driver.apply(create_step(2, "other", SIZE, host="b"))
+    bench.break_host("a")
+    observation = bench.driver.observe()
+    assert [(fault.host, fault.vm_id) for fault in observation.faults] == [("a", None)]
+    assert set(seen(bench.driver)) == {2}
+    measurement = bench.driver.measure()
+    assert [reading.vm_id for reading in measurement.readings] == [2]
+    assert [fault.host for fault in measurement.faults] == ["a"]
+    with pytest.raises(Unreachable):
+        bench.driver.apply(resize_step(machine, "m", SIZE, LARGER))
+    assert bench.mend is not None
+    bench.mend()
+    assert seen(bench.driver)[machine].size == SIZE
+
+
+def test_an_unreachable_pool_is_unreachable_for_every_verb(bench):
+    if bench.break_pool is None:
+        pytest.skip("this cloud cannot be broken at will")
+    bench.break_pool()
+    for verb in (bench.driver.observe, bench.driver.measure, lambda: bench.driver.apply(STEPS["create"])):
+        with pytest.raises(Unreachable):
+            verb()
+
+
+def reading(bench, vm=1):
+    return next(reading for reading in bench.driver.measure().readings if reading.vm_id == vm)
+
+
+def test_counters_never_fall_while_their_key_stays(bench, machine):
+    needs(bench, Capability.MEASURE)
+    before = reading(bench)
+    for _ in range(40):
+        bench.clock.advance(timedelta(seconds=173))
+        after = reading(bench)
+        assert after.counter_key == before.counter_key
+        for name in ("cpu_ns", "steal_ns", "disk_written_bytes", "network_bytes"):
+            assert (getattr(after, name) or 0) >= (getattr(before, name) or 0)
+        before = after
+
+
+@pytest.mark.parametrize("kind", [StepKind.MIGRATE, StepKind.REBOOT], ids=str)
+def test_a_new_life_of_the_counters_has_a_new_key(bench, machine, kind):
+    needs(bench, Capability.MEASURE)
+    before = reading(bench)
+    if kind == StepKind.MIGRATE:
+        step = migrate_step(1, "m", "a", "b")
+    else:
+        bench.clock.advance(timedelta(minutes=1))
+        step = reboot_step(1, "m", bench.clock.now())
+    needs(bench, required_capability(step))
+    bench.driver.apply(step)
+    after = reading(bench)
+    fell = any(
+        (getattr(after, name) or 0) < (getattr(before, name) or 0) for name in ("cpu_ns", "network_bytes")
+    )
+    assert after.counter_key != before.counter_key or not fell
+
+
+def test_a_reading_stays_within_what_the_machine_holds(bench, machine):
+    needs(bench, Capability.MEASURE)
+    before = reading(bench)
+    bench.clock.advance(timedelta(hours=6))
+    after = reading(bench)
+    assert after.cpu_ns - before.cpu_ns <= 6 * 3600 * 10**9 * SIZE.vcpus
+    assert 0 <= after.memory_used_bytes <= SIZE.memory_mib << 20
+    assert 0 <= after.storage_used_bytes <= SIZE.storage_total_gib << 30
+
+
+def test_a_machine_that_is_off_is_read_as_off(bench, machine):
+    needs(bench, Capability.MEASURE, Capability.POWER)
+    bench.driver.apply(stop_step(machine, "m"))
+    bench.clock.advance(timedelta(minutes=10))
+    assert reading(bench).state == MachineState.OFF
