@@ -12,7 +12,7 @@ from cloudctl.core.database import to_micros
 from cloudctl.core.errors import Refused
 from cloudctl.core.quantity import Size
 from metering.collector import Held
-from metering.tables import AllocationRow
+from metering.tables import AllocationRow, SampleSealRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,10 @@ def hold(
     An allocation of no length is none: what is taken back at the instant it began leaves what was there before.
     """
     present = current_allocation(session, vm_id)
+    if present is not None and holds(present, holder, size):
+        return present
+    _require_open(session, at, until if present is None else None)
     if present is not None:
-        if holds(present, holder, size):
-            return present
         release(session, vm_id, at)
         before = _ended_at(session, vm_id, at)
         if before is not None and until is None and holds(before, holder, size):
@@ -77,6 +78,7 @@ def release(session: Session, vm_id: int, at: datetime) -> None:
     present = current_allocation(session, vm_id)
     if present is None:
         return
+    _require_open(session, at)
     if at == present.start:
         session.delete(present)
         session.flush()
@@ -89,6 +91,20 @@ def release(session: Session, vm_id: int, at: datetime) -> None:
         )
     present.end = at
     session.flush()
+
+
+def _require_open(session: Session, at: datetime, until: datetime | None = None) -> None:
+    """Refused when [at, until) touches a closed month: what was held then has been settled."""
+    query = select(SampleSealRow).where(SampleSealRow.end > at)
+    if until is not None:
+        query = query.where(SampleSealRow.start < until)
+    closed = session.scalar(query.order_by(SampleSealRow.end).limit(1))
+    if closed is not None:
+        raise Refused(
+            "What was held until {end} is settled and closed; it cannot change as of {at}.",
+            end=closed.end.isoformat(),
+            at=at.isoformat(),
+        )
 
 
 def current_allocations(session: Session, pool_id: int | None = None) -> dict[int, AllocationRow]:
@@ -164,14 +180,17 @@ def history_of(session: Session, vm_id: int) -> list[AllocationRow]:
 def rewrite(
     session: Session,
     vm_id: int,
+    rows: Sequence[AllocationRow],
     intervals: Sequence[tuple[datetime, datetime | None, Size, Holder]],
     reason: str,
 ) -> None:
-    """The machine's history becomes these intervals; a row that begins as one of them does keeps its id."""
-    known = {row.start: row for row in history_of(session, vm_id)}
+    """The machine's whole history, `rows`, becomes these intervals; the caller flushes.
+
+    A row that begins as one of them does keeps its id.
+    """
+    known = {row.start: row for row in rows}
     for start in known.keys() - {start for start, *_ in intervals}:
         session.delete(known[start])
-    session.flush()
     for start, end, size, holder in intervals:
         row = known.get(start)
         if row is None:
@@ -186,7 +205,6 @@ def rewrite(
             holder.pool_id,
         )
         row.vcpus, row.memory_mib, row.storage_gib = size.vcpus, size.memory_mib, dict(size.storage_gib)
-    session.flush()
 
 
 class AllocationSpan(NamedTuple):
