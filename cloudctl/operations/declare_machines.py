@@ -8,7 +8,7 @@ from cloudctl.core.inventory.plan import PlanStep
 from cloudctl.operations.write_records import Books
 from metering.allocations import Holder, current_allocation, history_of, hold, release, rewrite, size_of
 from metering.declared import Interval, Span, corrected_spans, declared_intervals
-from metering.store import seals
+from metering.store import Seal, seals
 from metering.tables import AllocationRow
 from provisioning.model import Step
 from provisioning.planner import Present, Wanted
@@ -26,17 +26,37 @@ def declare_machines(
     Returns per machine when its past was corrected, for its samples to be stamped anew. Refused when that
     touches a closed month.
     """
+    _enter_new(books, [wanted[step.target] for step in steps if step.kind == "declare"])
+    closed = seals(books.session)
     corrected: dict[int, list[Span]] = {}
     for step in steps:
-        name = step.target
-        if step.kind in ("declare", "correct") or (step.kind == "retire" and step.after is not None):
-            row = _declared_row(books, wanted[name])
-            corrected[row.id] = _declare(books, row, wanted[name])
-        elif step.kind == "transfer":
-            _transfer(books, books.rows["vms"][name,], wanted[name])
+        row, machine = books.rows["vms"].get(step.key), wanted.get(step.target)
+        if row is None:
+            continue
+        if machine is not None and _is_declaration(step):
+            spans = _declare(books, row, machine, closed, is_new=step.kind == "declare")
+            corrected |= {row.id: spans} if spans else {}
+        elif step.kind == "transfer" and machine is not None:
+            _transfer(books, row, machine)
         elif step.kind == "retire" and step.is_live:
-            _retire(books, books.rows["vms"][name,])
+            _retire(books, row)
+    books.session.flush()
     return corrected
+
+
+def _is_declaration(step: PlanStep) -> bool:
+    return step.kind in ("declare", "correct") or (step.kind == "retire" and step.after is not None)
+
+
+def _enter_new(books: Books, machines: Sequence[Wanted]) -> None:
+    """Rows for machines declared for the first time, all at once."""
+    for machine in machines:
+        row = VmRow(uuid=str(uuid4()), name=machine.name, state="active")
+        row.pool_id = books.id_of("pools", machine.pool)
+        row.system_id = books.id_of("systems", machine.system)
+        books.rows["vms"][machine.name,] = row
+        books.session.add(row)
+    books.session.flush()
 
 
 def steps_to_run(
@@ -71,31 +91,22 @@ def _planned_row(books: Books, machine: Wanted) -> VmRow:
     return row
 
 
-def _declared_row(books: Books, machine: Wanted) -> VmRow:
-    row: VmRow | None = books.rows["vms"].get((machine.name,))
-    if row is None:
-        row = VmRow(uuid=str(uuid4()), name=machine.name)
-        row.pool_id = books.id_of("pools", machine.pool)
-        row.system_id = books.id_of("systems", machine.system)
-        books.session.add(row)
+def _declare(
+    books: Books, row: VmRow, machine: Wanted, closed: Sequence[Seal], *, is_new: bool
+) -> list[Span]:
+    """Brings the machine's allocations to its declared history; returns when they had been otherwise."""
     row.created_at, row.retired_at = machine.history[0].start, machine.until
     row.state = "retired" if machine.until is not None else "active"
-    books.session.flush()
-    return row
-
-
-def _declare(books: Books, row: VmRow, machine: Wanted) -> list[Span]:
-    """Brings the machine's allocations to its declared history; returns when they had been otherwise."""
-    there = history_of(books.session, row.id)
-    before = [_interval(item) for item in there]
+    known = [] if is_new else history_of(books.session, row.id)
+    before = [_interval(item) for item in known]
     owners = [(item.start, item.holder) for item in before]
     if not owners:
         owners = [(machine.history[0].start, books.holder(machine.system, machine.pool))]
     after = declared_intervals(machine.history, machine.until, owners)
     spans = corrected_spans(before, after)
-    _require_open(books, machine.name, spans)
+    _require_open(machine.name, spans, closed)
     intervals = [(item.start, item.end, item.size, item.holder) for item in after]
-    rewrite(books.session, row.id, intervals, REASON)
+    rewrite(books.session, row.id, known, intervals, REASON)
     return spans if before else []
 
 
@@ -103,8 +114,8 @@ def _interval(row: AllocationRow) -> Interval:
     return Interval(row.start, row.end, size_of(row), Holder(row.system_id, row.unit_id, row.pool_id))
 
 
-def _require_open(books: Books, name: str, spans: Sequence[Span]) -> None:
-    for seal in seals(books.session):
+def _require_open(name: str, spans: Sequence[Span], closed: Sequence[Seal]) -> None:
+    for seal in closed:
         if any(span.touches(seal.start, seal.end) for span in spans):
             raise Refused(
                 "{name}: what it held from {start} to {end} is settled and closed.",

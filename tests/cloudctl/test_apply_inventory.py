@@ -1,0 +1,509 @@
+"""Plan and apply: the ledger and the clouds come to the file, once; what must not happen is refused whole."""
+
+import json
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from cloudctl.core.errors import InvalidInput, Refused
+from cloudctl.core.estate import find_system, find_unit, units
+from cloudctl.core.identity import Role
+from cloudctl.core.inventory.draft import parse_draft
+from cloudctl.core.inventory.plan import load_plan, save_plan
+from cloudctl.core.tables import AuditRow
+from cloudctl.operations.apply_inventory import apply_inventory
+from cloudctl.operations.execute_change import ChangeFailed
+from cloudctl.operations.export_inventory import export_inventory
+from cloudctl.operations.plan_inventory import plan_again, plan_inventory
+from cloudctl.operations.read_estate import read_estate
+from metering.allocations import current_allocations, history_of, size_of
+from metering.store import Seal, mark_sealed
+from provisioning.store import changes, find_vm, hosts, open_pool_driver, pools, vms
+
+NOW = datetime(2026, 9, 30, 16, tzinfo=UTC)
+HEAD = """version: 1
+site: {name: 示例市, timezone: Asia/Shanghai, currency: CNY, language: en}
+units: [{code: fin, name: 财政局}, {code: edu, name: 教育局}]
+people: [{login: wang, name: 王某, unit: fin, roles: [finance]}]
+systems: [{code: tax, name: 非税, unit: fin, window: "Sat 22:00-Sun 06:00"}, {code: school, name: 学籍, unit: edu}]
+pools:
+  - {code: lab, name: 演示云, driver: embedded, seed: 7, overcommit: {cpu: 4, memory: 1}, tiers: {ssd: default}}
+  - {code: pub, name: 公有云, driver: external}
+hosts:
+  - {code: h1, pool: lab, vcpus: 16, memory_mib: 65536, storage_gib: {ssd: 2000}}
+  - {code: h2, pool: lab, vcpus: 16, memory_mib: 65536, storage_gib: {ssd: 2000}}
+images: [{code: debian12, pool: lab, source: debian-12.qcow2}]
+networks: [{code: office, pool: lab, bridge: br0, vlan: 120}]
+equipment: [{code: srv, unit: fin, kind: server, condition: aged, bought: 2015-06-01, yearly_cost: {power: "12.30"}}]
+"""
+MACHINES = {
+    "db": "system: tax, pool: lab, vcpus: 8, memory_mib: 16384, storage_gib: {ssd: 500}, image: debian12",
+    "web": "system: tax, pool: lab, vcpus: 4, memory_mib: 8192, storage_gib: {ssd: 100}, network: office",
+    "204": "system: tax, pool: pub, vcpus: 1, memory_mib: 4096, since: 2026-08-01T00:00:00+08:00, "
+    "sizes: [{from: 2026-09-01T00:00:00+08:00, vcpus: 4}]",
+}
+
+
+def text_of(machines=MACHINES, head=HEAD):
+    entries = [f'  - {{name: "{name}", {rest}}}' for name, rest in machines.items()]
+    return "\n".join([head, "vms:" if entries else "vms: []", *entries, ""])
+
+
+def plan_of(ctx, text):
+    return plan_inventory(ctx, parse_draft(text, "inventory.yaml"))
+
+
+def apply(ctx, text=None, **options):
+    return apply_inventory(ctx, plan_of(ctx, text or text_of()), **options)
+
+
+def kinds(plan):
+    return [(step.kind, step.target) for step in plan.steps]
+
+
+def held(ctx, name):
+    """(start, end, vCPUs, owning unit) of all that a machine ever held."""
+    with ctx.reading() as session:
+        rows = history_of(session, find_vm(session, name).id)
+        codes = {unit.id: unit.code for unit in units(session, removed=True)}
+        return [(row.start, row.end, row.vcpus, codes[row.unit_id]) for row in rows]
+
+
+def local(text):
+    return datetime.fromisoformat(f"{text}T00:00:00+08:00").astimezone(UTC)
+
+
+def test_the_first_apply_brings_everything_and_the_second_has_nothing_to_do(ctx):
+    outcome = apply(ctx)
+
+    with ctx.reading() as session:
+        names = {row.name: row.state for row in vms(session)}
+        pool = next(pool for pool in pools(session) if pool.code == "lab")
+        driver = open_pool_driver(session, pool, ctx.home, ctx.clock)
+        seen = {machine.name: machine.size for machine in driver.observe().machines}
+        driver.close()
+        ids = {row.name: row.id for row in vms(session)}
+        sizes = {vm_id: size_of(row) for vm_id, row in current_allocations(session, pool.id).items()}
+    assert names == {"db": "active", "web": "active", "204": "active"}
+    assert seen == {"db": sizes[ids["db"]], "web": sizes[ids["web"]]}
+    assert outcome.change is not None
+    assert plan_of(ctx, text_of()).steps == ()
+    assert apply(ctx).steps == 0
+
+
+def test_a_declared_history_becomes_exact_allocations(ctx):
+    apply(ctx)
+
+    assert held(ctx, "204") == [
+        (local("2026-08-01"), local("2026-09-01"), 1, "fin"),
+        (local("2026-09-01"), None, 4, "fin"),
+    ]
+
+
+def test_every_step_is_in_the_audit_chain(ctx):
+    plan = plan_of(ctx, text_of())
+    apply_inventory(ctx, plan)
+
+    with ctx.reading() as session:
+        actions = [(row.action, row.subject) for row in session.query(AuditRow).order_by(AuditRow.sequence)]
+    assert ("unit.add", "fin") in actions
+    assert ("host.add", "lab/h1") in actions
+    assert ("vm.declare", "204") in actions
+    assert ("vm.create", "db") in actions
+    assert ("inventory.apply", plan.checksum) in actions
+
+
+def test_changed_records_are_shown_with_what_changes_alone(ctx):
+    apply(ctx)
+
+    plan = plan_of(
+        ctx, text_of().replace("财政局", "财政局（新）").replace("condition: aged", "condition: failed")
+    )
+
+    assert [(step.target, step.before, step.after) for step in plan.steps] == [
+        ("unit:fin", {"name": "财政局"}, {"name": "财政局（新）"}),
+        ("equipment:srv", {"condition": "aged"}, {"condition": "failed"}),
+    ]
+    apply_inventory(ctx, plan)
+    with ctx.reading() as session:
+        assert find_unit(session, "fin").name == "财政局（新）"
+
+
+def test_a_section_left_out_is_left_alone_and_an_empty_one_empties(ctx):
+    apply(ctx)
+
+    assert plan_of(ctx, "version: 1\n").steps == ()
+    assert kinds(plan_of(ctx, "version: 1\nequipment: []\n")) == [("remove", "equipment:srv")]
+
+
+def test_a_section_left_out_is_still_known_to_the_others(ctx):
+    apply(ctx)
+
+    plan = plan_of(ctx, "version: 1\nequipment: [{code: new, unit: edu, kind: other, condition: working}]\n")
+
+    assert kinds(plan) == [("add", "equipment:new"), ("remove", "equipment:srv")]
+    with pytest.raises(InvalidInput, match="There is no unit “nix”"):
+        plan_of(ctx, "version: 1\nequipment: [{code: new, unit: nix, kind: other, condition: working}]\n")
+
+
+def test_the_founder_is_in_no_inventory_and_stays(ctx):
+    apply(ctx)
+
+    assert plan_of(ctx, "version: 1\npeople: []\n").steps[0].target == "person:wang"
+    apply(ctx, "version: 1\npeople: []\n", force=True)
+    assert plan_of(ctx, "version: 1\npeople: []\n").steps == ()
+    with ctx.reading() as session:
+        assert read_estate(session).founders
+
+
+# Four kinds of removal
+
+
+def test_records_are_removed_and_stay_for_the_past_to_refer_to(ctx):
+    apply(ctx)
+    text = (
+        text_of()
+        .replace(", {code: school, name: 学籍, unit: edu}", "")
+        .replace(", {code: edu, name: 教育局}", "")
+    )
+
+    assert kinds(plan_of(ctx, text)) == [("remove", "system:school"), ("remove", "unit:edu")]
+    apply(ctx, text, force=True)
+
+    with ctx.reading() as session:
+        assert find_unit(session, "edu").removed_at == ctx.clock.now()
+        assert [unit.code for unit in units(session)] == ["fin"]
+    assert plan_of(ctx, text).steps == ()
+
+
+def test_a_removed_record_comes_back_as_the_same(ctx):
+    apply(ctx)
+    with ctx.reading() as session:
+        number = find_system(session, "school").id
+    apply(ctx, text_of().replace(", {code: school, name: 学籍, unit: edu}", ""), force=True)
+    apply(ctx)
+
+    with ctx.reading() as session:
+        assert (find_system(session, "school").id, find_system(session, "school").removed_at) == (
+            number,
+            None,
+        )
+
+
+def test_a_machine_left_out_is_retired_in_its_cloud_before_its_system_goes(ctx):
+    apply(ctx)
+    ctx.clock.advance(timedelta(hours=1))
+    only_external = {"204": MACHINES["204"].replace("tax", "school")}
+    text = text_of(only_external).replace(
+        '{code: tax, name: 非税, unit: fin, window: "Sat 22:00-Sun 06:00"}, ', ""
+    )
+
+    apply(ctx, text, force=True)
+
+    with ctx.reading() as session:
+        assert find_vm(session, "db").state == "retired"
+        assert find_system(session, "tax").removed_at == ctx.clock.now()
+    assert held(ctx, "db")[-1][1] == ctx.clock.now()
+    assert plan_of(ctx, text).steps == ()
+    with pytest.raises(InvalidInput, match="A machine of this name was retired"):
+        plan_of(ctx, text_of())
+
+
+def test_an_external_machine_left_out_is_gone_as_of_now(ctx):
+    apply(ctx)
+    ctx.clock.advance(timedelta(hours=1))
+    rest = {name: rest for name, rest in MACHINES.items() if name != "204"}
+
+    assert kinds(plan_of(ctx, text_of(rest))) == [("retire", "204")]
+    apply(ctx, text_of(rest), force=True)
+
+    assert held(ctx, "204")[-1][1] == ctx.clock.now()
+    assert plan_of(ctx, text_of(rest)).steps == ()
+
+
+def test_an_external_machine_that_is_gone_says_until_when(ctx):
+    apply(ctx)
+    ended = MACHINES | {"204": MACHINES["204"] + ", until: 2026-09-15T00:00:00+08:00"}
+
+    assert kinds(plan_of(ctx, text_of(ended))) == [("retire", "204")]
+    apply(ctx, text_of(ended), force=True)
+
+    assert held(ctx, "204")[-1][1] == local("2026-09-15")
+    with ctx.reading() as session:
+        assert find_vm(session, "204").state == "retired"
+    assert plan_of(ctx, text_of(ended)).steps == ()
+    apply(ctx)
+    assert held(ctx, "204")[-1][1] is None
+
+
+def test_a_unit_that_systems_refer_to_cannot_be_removed(ctx):
+    apply(ctx)
+
+    with pytest.raises(InvalidInput, match=r"inventory\.yaml:5:107: There is no unit “edu”") as refused:
+        plan_of(ctx, text_of().replace(", {code: edu, name: 教育局}", ""))
+    assert len(refused.value.problems) == 1
+
+
+def test_a_host_or_network_with_machines_cannot_be_removed(ctx):
+    apply(ctx)
+    text = text_of().replace("networks: [{code: office, pool: lab, bridge: br0, vlan: 120}]", "networks: []")
+    text = text.replace(", network: office", "")
+    with ctx.reading() as session:
+        used = find_vm(session, "db").host
+    lines = [line for line in text.splitlines() if f"code: {used}," not in line]
+
+    with pytest.raises(InvalidInput) as refused:
+        plan_of(ctx, "\n".join(lines))
+    assert {str(fault).split(": ", 1)[1] for fault in refused.value.problems} == {
+        "Network lab/office cannot be removed: machines are on it.",
+        f"Host lab/{used} cannot be removed: machines stand on it.",
+    }
+
+
+# The limit
+
+
+def many(count):
+    rest = "system: tax, pool: pub, vcpus: 2, memory_mib: 1024, since: 2026-08-01T00:00:00+08:00"
+    return {f"m{number:02}": rest for number in range(count)}
+
+
+def test_a_plan_that_takes_away_more_than_a_tenth_needs_force(ctx):
+    apply(ctx, text_of(many(20)))
+    fewer = {name: rest for name, rest in many(20).items() if name not in ("m00", "m01")}
+    shrunk = fewer | {"m02": fewer["m02"] + ", sizes: [{from: 2026-09-01T00:00:00+08:00, vcpus: 1}]"}
+
+    assert not plan_of(ctx, text_of(fewer)).reach.exceeds(0.1)
+    with pytest.raises(Refused, match=r"3 of 20 machines and removes 0 of \d+ records; the limit is 10 %"):
+        apply(ctx, text_of(shrunk))
+    with ctx.reading() as session:
+        assert len(vms(session, states=["active"])) == 20
+    apply(ctx, text_of(shrunk), force=True)
+    with ctx.reading() as session:
+        assert len(vms(session, states=["active"])) == 18
+
+
+def test_growing_needs_no_force(ctx):
+    apply(ctx)
+
+    apply(ctx, text_of().replace("vcpus: 8", "vcpus: 12"))
+
+    assert held(ctx, "db")[-1][2] == 12
+
+
+# Saved plans
+
+
+def test_a_saved_plan_is_carried_out_while_the_state_stands(ctx, tmp_path):
+    plan = plan_of(ctx, text_of())
+    save_plan(plan, tmp_path / "plan.json")
+
+    again = plan_again(ctx, load_plan(tmp_path / "plan.json"), "plan.json")
+    assert again.checksum == plan.checksum
+    apply_inventory(ctx, again)
+
+    assert plan_of(ctx, text_of()).steps == ()
+
+
+def test_a_saved_plan_is_refused_when_the_state_has_moved(ctx, tmp_path):
+    save_plan(plan_of(ctx, text_of()), tmp_path / "plan.json")
+    apply(ctx, text_of({}))
+
+    with pytest.raises(Refused, match="The estate has changed since this plan was saved"):
+        plan_again(ctx, load_plan(tmp_path / "plan.json"), "plan.json")
+
+
+def test_a_plan_is_refused_when_the_state_moved_between_planning_and_applying(ctx):
+    plan = plan_of(ctx, text_of())
+    apply(ctx, text_of({}))
+
+    with pytest.raises(Refused, match="The estate has changed since it was planned"):
+        apply_inventory(ctx, plan)
+
+
+def test_a_saved_plan_that_was_edited_is_refused(ctx, tmp_path):
+    path = tmp_path / "plan.json"
+    save_plan(plan_of(ctx, text_of()), path)
+    content = json.loads(path.read_text())
+    content["inventory"]["vms"][0]["vcpus"] = 16
+    path.write_text(json.dumps(content))
+
+    with pytest.raises(InvalidInput, match="changed after it was saved"):
+        load_plan(path)
+
+
+@pytest.mark.parametrize(
+    "text", ["{}", "[]", "{", "[" * 10_000, '{"format": "cloudctl-plan-1"}', '"cloudctl-plan-1"']
+)
+def test_a_file_that_is_no_plan_is_refused(tmp_path, text):
+    path = tmp_path / "plan.json"
+    path.write_text(text)
+
+    with pytest.raises(InvalidInput, match="not a saved plan"):
+        load_plan(path)
+
+
+# Who holds what
+
+
+def test_a_system_that_changes_hands_takes_its_machines_along_from_now_on(ctx):
+    apply(ctx)
+    ctx.clock.advance(timedelta(days=1))
+
+    apply(ctx, text_of().replace("name: 非税, unit: fin", "name: 非税, unit: edu"))
+
+    assert held(ctx, "db") == [(NOW, ctx.clock.now(), 8, "fin"), (ctx.clock.now(), None, 8, "edu")]
+    assert held(ctx, "204")[-2:] == [
+        (local("2026-09-01"), ctx.clock.now(), 4, "fin"),
+        (ctx.clock.now(), None, 4, "edu"),
+    ]
+    assert plan_of(ctx, text_of().replace("name: 非税, unit: fin", "name: 非税, unit: edu")).steps == ()
+
+
+def test_a_machine_that_changes_its_system_is_held_for_the_other_unit_from_now_on(ctx):
+    apply(ctx)
+    ctx.clock.advance(timedelta(days=1))
+    moved = MACHINES | {
+        name: MACHINES[name].replace("system: tax", "system: school") for name in ("db", "204")
+    }
+
+    assert kinds(plan_of(ctx, text_of(moved))) == [("transfer", "204"), ("transfer", "db")]
+    apply(ctx, text_of(moved))
+
+    assert [row[3] for row in held(ctx, "db")] == ["fin", "edu"]
+    assert [row[3] for row in held(ctx, "204")] == ["fin", "fin", "edu"]
+    assert plan_of(ctx, text_of(moved)).steps == ()
+
+
+def test_a_corrected_history_moves_sizes_and_never_owners(ctx):
+    apply(ctx)
+    ctx.clock.advance(timedelta(days=1))
+    handed = text_of().replace("name: 非税, unit: fin", "name: 非税, unit: edu")
+    apply(ctx, handed)
+
+    corrected = handed.replace("from: 2026-09-01", "from: 2026-08-20")
+    assert kinds(plan_of(ctx, corrected)) == [("correct", "204")]
+    apply(ctx, corrected)
+
+    assert held(ctx, "204") == [
+        (local("2026-08-01"), local("2026-08-20"), 1, "fin"),
+        (local("2026-08-20"), ctx.clock.now(), 4, "fin"),
+        (ctx.clock.now(), None, 4, "edu"),
+    ]
+    assert plan_of(ctx, corrected).steps == ()
+
+
+def test_a_closed_month_is_corrected_by_no_declaration(ctx):
+    apply(ctx)
+    before = held(ctx, "204")
+    with ctx.writing() as session:
+        mark_sealed(session, [], Seal(local("2026-08-01"), local("2026-09-01")), ctx.clock.now())
+
+    for text in (
+        text_of().replace("from: 2026-09-01", "from: 2026-08-20"),
+        text_of(MACHINES | {"205": MACHINES["204"]}),
+    ):
+        with pytest.raises(Refused, match="is settled and closed"):
+            apply(ctx, text)
+    assert held(ctx, "204") == before
+    apply(ctx, text_of().replace("from: 2026-09-01", "from: 2026-09-02"))
+    assert held(ctx, "204")[-1][0] == local("2026-09-02")
+
+
+# Nothing or everything
+
+
+def test_a_machine_that_fits_nowhere_leaves_nothing_behind(ctx):
+    text = text_of(MACHINES | {"huge": "system: tax, pool: lab, vcpus: 2, memory_mib: 99999"})
+
+    with pytest.raises(Refused, match="No host can take huge"):
+        apply(ctx, text)
+
+    with ctx.reading() as session:
+        assert (list(units(session)), list(vms(session)), list(hosts(session))) == ([], [], [])
+        assert list(changes(session)) == []
+
+
+def test_a_change_that_a_cloud_refuses_is_undone_and_planned_again(ctx):
+    folder = ctx.home / "clouds" / "lab"
+    folder.mkdir(parents=True)
+    (folder / "faults.json").write_text('{"steps": [{"name": "web", "kind": "create", "does": "refuse"}]}')
+
+    with pytest.raises(ChangeFailed):
+        apply(ctx)
+
+    assert kinds(plan_of(ctx, text_of())) == [("create", "db"), ("create", "web")]
+    (folder / "faults.json").unlink()
+    apply(ctx)
+    assert plan_of(ctx, text_of()).steps == ()
+
+
+def test_only_an_operator_applies_and_only_an_administrator_touches_people(ctx, as_person):
+    apply(ctx)
+    operator = as_person(ctx, "li", "operator")
+    finance = as_person(ctx, "qian", "finance")
+    with pytest.raises(Refused, match="roles"):
+        apply(finance, text_of().replace("condition: aged", "condition: failed"))
+
+    mighty = text_of().replace("roles: [finance]", "roles: [finance, sysadmin]")
+    with pytest.raises(Refused, match="sysadmin, secadmin"):
+        apply(operator, mighty, force=True)
+    apply(
+        operator,
+        "version: 1\nequipment: [{code: new, unit: edu, kind: other, condition: working}]\n",
+        force=True,
+    )
+    assert ctx.actor.has(Role.SYSADMIN)
+
+
+def test_problems_with_the_ledger_come_with_their_places(ctx):
+    apply(ctx)
+    text = text_of(
+        MACHINES
+        | {
+            "db": MACHINES["db"].replace("ssd: 500", "ssd: 400"),
+            "web": MACHINES["web"]
+            .replace("pool: lab", "pool: pub")
+            .replace(", network: office", ", since: 2026-09-01T00:00:00+08:00"),
+        }
+    )
+
+    with pytest.raises(InvalidInput) as refused:
+        plan_of(ctx, text)
+    assert [str(fault) for fault in refused.value.problems] == [
+        "inventory.yaml:17:84: Storage cannot shrink in place: the machine holds 500 GiB of ssd.",
+        "inventory.yaml:18:38: The machine stands in pool lab; it cannot change its pool.",
+    ]
+
+
+# The way back
+
+
+def test_an_export_plans_to_nothing_here_and_to_the_same_elsewhere(ctx):
+    apply(ctx)
+    ctx.clock.advance(timedelta(days=1))
+    ended = MACHINES | {"204": MACHINES["204"] + ", until: 2026-09-15T00:00:00+08:00"}
+    apply(ctx, text_of(ended).replace("name: 非税, unit: fin", "name: 非税, unit: edu"), force=True)
+
+    exported = export_inventory(ctx)
+
+    assert plan_of(ctx, exported).steps == ()
+    assert export_inventory(ctx) == exported
+
+
+def test_an_empty_home_exports_what_plans_to_nothing(ctx):
+    assert plan_of(ctx, export_inventory(ctx)).steps == ()
+
+
+def test_four_thousand_machines_are_planned_in_a_few_seconds(ctx):
+    text = text_of(many(4000))
+
+    began = time.process_time()
+    plan = plan_of(ctx, text)
+    fresh = time.process_time() - began
+    assert sum(step.kind == "declare" for step in plan.steps) == 4000
+    apply_inventory(ctx, plan)
+    began = time.process_time()
+    assert plan_of(ctx, text).steps == ()
+    assert max(fresh, time.process_time() - began) < 6
