@@ -75,7 +75,7 @@ def _notices(report: StatementReport, reader: Reader) -> tuple[Notice, ...]:
                 texts.text(
                     "Funding on hold since {since}: {ground}. {reason}",
                     since=day_text(hold.since, reader.zone),
-                    ground=label(reader, "ground", hold.ground),
+                    ground=label(reader, "hold_ground", hold.ground),
                     reason=hold.reason,
                 ),
                 "warning",

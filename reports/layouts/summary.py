@@ -63,7 +63,7 @@ def _notices(report: SummaryReport, reader: Reader) -> tuple[Notice, ...]:
         return ()
     text = reader.texts.text(
         "This period is not closed ({state}); its figures may still change.",
-        state=label(reader, "statement_state", report.state),
+        state=label(reader, "period_state", report.state),
     )
     return (Notice(text, "warning"),)
 
@@ -73,7 +73,7 @@ def _front(report: SummaryReport, reader: Reader) -> Part:
     facts = Facts(
         (
             (texts.text("Period"), span_text(report.start, report.end, reader.zone)),
-            (texts.text("State"), label(reader, "statement_state", report.state)),
+            (texts.text("State"), label(reader, "period_state", report.state)),
         )
     )
     amount = Amount(
@@ -335,7 +335,7 @@ def _remarks(report: SummaryReport, reader: Reader) -> Part:
             Column("since", texts.text("Since"), "date", 12),
         ),
         tuple(
-            (named(item.unit), label(reader, "ground", item.hold.ground), item.hold.reason, item.hold.since)
+            (named(item.unit), label(reader, "hold_ground", item.hold.ground), item.hold.reason, item.hold.since)
             for item in report.holds
         ),
         empty=texts.text("No unit's funding is on hold."),
