@@ -88,7 +88,8 @@ _FIGURES = f"""
         sum(steal_ns) AS steal_ns,
         sum(span_us) FILTER (steal_ns IS NULL) AS steal_unknown_us,
         sum(span_us) FILTER (memory_quality = 'coarse') AS coarse_us,
-        quantile_cont({_RATIO["cpu"]}, 0.95) FILTER (start_us >= $recent AND end_us <= $end) AS recent_p95
+        quantile_cont({_RATIO["cpu"]}, 0.95) FILTER (start_us >= $recent AND end_us <= $end) / {SCALE["cpu"]}
+            AS recent_p95
     FROM ({_WHOLE}) GROUP BY vm"""
 
 
