@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from cloudctl.core.errors import Problem, problem
-from cloudctl.core.inventory.draft import Draft, Key, key_of
+from cloudctl.core.inventory.draft import Draft, Entry, Key
 from cloudctl.core.inventory.history import faults
 from cloudctl.core.inventory.model import SECTIONS, Pool, Vm
 
@@ -42,39 +42,38 @@ def check_inventory(draft: Draft, now: datetime) -> list[Problem]:
 
 def _duplicates(draft: Draft) -> Iterator[Problem]:
     for section in SECTIONS:
-        seen: dict[Key, int] = {}
-        for position, entry in enumerate(getattr(draft.inventory, section) or ()):
-            key = key_of(section, entry)
-            if key in seen:
-                place = draft.place(section, position, SECTIONS[section][-1])
-                line = draft.place(section, seen[key]).rsplit(":", 2)[1]
+        seen: dict[Key, Entry] = {}
+        for entry in draft.entries(section):
+            key = entry.key(section)
+            if key is not None and key in seen:
                 yield problem(
-                    place,
+                    entry.place(SECTIONS[section][-1]),
                     "“{code}” stands here a second time; the first is in line {line}.",
                     code=key[-1],
-                    line=line,
+                    line=seen[key].place().rsplit(":", 2)[1],
                 )
-            seen.setdefault(key, position)
+            elif key is not None:
+                seen[key] = entry
 
 
-def _known(draft: Draft, section: str) -> set[Key]:
-    entries = getattr(draft.inventory, section) or ()
-    return {key_of(section, entry) for entry in entries} | draft.broken.get(section, frozenset())
+def _known(draft: Draft, section: str) -> set[Key | None]:
+    return {entry.key(section) for entry in draft.entries(section)}
 
 
 def _unknown_references(draft: Draft) -> Iterator[Problem]:
-    known = {section: _known(draft, section) for section in ("units", "systems", "pools")}
+    known = {
+        section: _known(draft, section) for section in ("units", "systems", "pools", "images", "networks")
+    }
     for section, key, target in REFERENCES:
-        for position, entry in enumerate(getattr(draft.inventory, section) or ()):
-            code = getattr(entry, key)
+        for entry in draft.entries(section):
+            code = entry.get(key)
             if code is not None and (code,) not in known[target]:
-                yield UNKNOWN[target](draft.place(section, position, key), code)
-    for key, target in (("image", "images"), ("network", "networks")):
-        there = _known(draft, target)
-        for position, vm in enumerate(draft.inventory.vms or ()):
-            code = getattr(vm, key)
-            if code is not None and (vm.pool, code) not in there:
-                yield UNKNOWN[target](draft.place("vms", position, key), code)
+                yield UNKNOWN[target](entry.place(key), code)
+    for entry in draft.entries("vms"):
+        for key, target in (("image", "images"), ("network", "networks")):
+            code, pool = entry.get(key), entry.get("pool")
+            if code is not None and pool is not None and (pool, code) not in known[target]:
+                yield UNKNOWN[target](entry.place(key), code)
 
 
 def _pool_problems(draft: Draft) -> Iterator[Problem]:

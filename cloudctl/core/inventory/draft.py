@@ -20,14 +20,14 @@ Key = tuple[str, ...]
 class Draft:
     """inventory: the entries whose form is right. positions: where in the file's list each of them stands.
 
-    problems: of form. broken: the keys of entries left out for their form, so that who refers to one is not
-    told that it doesn't exist.
+    problems: of form. broken: entries left out for their form, as they stand, by section and position: what they
+    refer to is checked all the same, and who refers to one is not told that it doesn't exist.
     """
 
     inventory: Inventory
     marks: Marks
     positions: dict[str, tuple[int, ...]] = field(default_factory=dict)
-    broken: dict[str, frozenset[Key]] = field(default_factory=dict)
+    broken: dict[str, dict[int, dict[str, Any]]] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
 
     def place(self, section: str, position: int, *rest: str | int) -> str:
@@ -36,10 +36,42 @@ class Draft:
         loc: Loc = (section, known[position], *rest) if position < len(known) else ()
         return self.marks.place(loc)
 
+    def entries(self, section: str) -> list["Entry"]:
+        """All entries in the file's order, broken ones too."""
+        typed = getattr(self.inventory, section) or ()
+        positions = self.positions.get(section) or [-1] * len(typed)
+        both = [*zip(positions, typed, strict=True), *self.broken.get(section, {}).items()]
+        return [
+            Entry(self.marks, (section, position) if position >= 0 else (), values)
+            for position, values in sorted(both, key=lambda item: item[0])
+        ]
+
     def completed(self, present: Inventory) -> "Draft":
         """With the sections the file leaves out as they are at present."""
         missing = {name: getattr(present, name) for name in SECTIONS if getattr(self.inventory, name) is None}
         return replace(self, inventory=self.inventory.model_copy(update=missing))
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An entry where it stands: a model, or the plain mapping of a broken one."""
+
+    marks: Marks
+    loc: Loc
+    values: Any
+
+    def get(self, key: str) -> str | None:
+        """The text it holds under a key, None when it holds none there."""
+        value = self.values.get(key) if isinstance(self.values, dict) else getattr(self.values, key)
+        return value if isinstance(value, str) else None
+
+    def key(self, section: str) -> Key | None:
+        """What names it, None when that is broken too."""
+        parts = [self.get(name) for name in SECTIONS[section]]
+        return None if None in parts else tuple(map(str, parts))
+
+    def place(self, *rest: str) -> str:
+        return self.marks.place((*self.loc, *rest) if self.loc else ())
 
 
 def load_draft(path: Path) -> Draft:
@@ -66,9 +98,7 @@ def draft_of(inventory: Inventory, name: str) -> Draft:
 
 
 def key_of(section: str, entry: Any) -> Key:
-    """The values that name an entry of a section, from a model or a plain mapping."""
-    if isinstance(entry, dict):
-        return tuple(str(entry.get(name)) for name in SECTIONS[section])
+    """The values that name an entry of a section."""
     return tuple(str(getattr(entry, name)) for name in SECTIONS[section])
 
 
@@ -81,8 +111,7 @@ def _draft(
         if isinstance(entries, list):
             left_out = bad.get(section, set())
             positions[section] = tuple(i for i in range(len(entries)) if i not in left_out)
-            named = (entries[i] for i in left_out if isinstance(entries[i], dict))
-            broken[section] = frozenset(key_of(section, entry) for entry in named)
+            broken[section] = {i: entries[i] for i in left_out if i >= 0 and isinstance(entries[i], dict)}
     return Draft(inventory, marks, positions, broken, tuple(problems))
 
 
