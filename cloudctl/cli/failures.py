@@ -15,7 +15,7 @@ from cloudctl import __version__
 from cloudctl.cli.command import translate
 from cloudctl.cli.run import Run
 from cloudctl.cli.wrong_usage import tell_usage
-from cloudctl.core.errors import CloudctlError, InvalidInput, Message, NotFound, Unreachable
+from cloudctl.core.errors import CloudctlError, Message, NotFound, Unreachable
 
 # What a shell expects of a process that was interrupted.
 INTERRUPTED = 130
@@ -85,10 +85,10 @@ def explain(failure: BaseException) -> int:
 def tell(failure: CloudctlError) -> None:
     """Message, reasons with their places, and what to do next, on stderr."""
     click.echo(translate("Error: {message}", message=failure.message), err=True)
-    if isinstance(failure, InvalidInput):
-        for reason in failure.problems:
-            place = f"{reason.place}: " if reason.place else ""
-            click.echo(f"  {place}{_text(reason.message)}", err=True)
+    # Any error may have several reasons: of a file its lines, of a placement its hosts.
+    for reason in failure.problems:
+        place = f"{reason.place}: " if reason.place else ""
+        click.echo(f"  {place}{_text(reason.message)}", err=True)
     if failure.hint:
         click.echo(_text(failure.hint), err=True)
 

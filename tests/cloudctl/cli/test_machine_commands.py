@@ -1,0 +1,253 @@
+"""`cloudctl vm`, `cloudctl change` and `cloudctl inventory drift` as a person or a script calls them."""
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from cloudctl.operations.execute_change import change_machines
+from cloudctl.operations.plan_change import opened_drivers
+from provisioning.drivers.embedded.faults import Faults, StepFault, write_faults
+from provisioning.steps import create_step, delete_step, resize_step
+from tests.provisioning.estate import HALF, SMALL, build_estate, declared_vm, planned_vm
+
+
+@pytest.fixture
+def estate(ctx):
+    """Machine m of system tax stands on the simulated cloud; p is declared in the vendor's pool."""
+    built = build_estate(ctx)
+    vm = planned_vm(ctx, "m", built.lab, built.tax)
+    change_machines(ctx, [create_step(vm, "m", SMALL)], "made")
+    declared_vm(ctx, "p", built)
+    ctx.clock.advance(timedelta(hours=1))
+    return built
+
+
+def fault(ctx, *steps, **others):
+    write_faults(ctx.home / "clouds" / "lab", Faults(steps=steps, **others))
+
+
+def test_machines_are_listed_with_what_they_hold(ctx, estate, run_cli):
+    result = run_cli(ctx.home, "vm", "list", "-o", "json")
+    assert result.exit_code == 0
+    first, second = json.loads(result.stdout)
+    assert first == {
+        "vm": "m",
+        "system": "tax",
+        "unit": "fin",
+        "pool": "lab",
+        "host": "n1",
+        "state": "active",
+        "vcpus": 4,
+        "memory_mib": 8192,
+        "storage_gib": {"ssd": 100},
+        "held_since": "2026-10-01T00:00:00+08:00",
+        "created_at": "2026-10-01T00:00:00+08:00",
+        "retired_at": None,
+    }
+    assert (second["vm"], second["pool"], second["host"]) == ("p", "pub", None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        (["--pool", "pub"], ["p"]),
+        (["--unit", "fin"], ["m", "p"]),
+        (["--system", "land"], []),
+        (["--unit", "nat"], []),
+    ],
+)
+def test_the_list_is_narrowed(ctx, estate, run_cli, arguments, names):
+    result = run_cli(ctx.home, "vm", "list", *arguments, "-o", "json")
+    assert [row["vm"] for row in json.loads(result.stdout)] == names
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["vm", "show", "zzz"],
+        ["vm", "list", "--pool", "zzz"],
+        ["vm", "list", "--unit", "zzz"],
+        ["vm", "stop", "zzz", "--yes"],
+        ["vm", "transfer", "m", "--to", "zzz", "--yes"],
+        ["change", "show", "99"],
+        ["change", "rollback", "99", "--yes"],
+        ["inventory", "drift", "--pool", "zzz"],
+    ],
+    ids=" ".join,
+)
+def test_what_does_not_exist_is_not_found(ctx, estate, run_cli, arguments):
+    result = run_cli(ctx.home, *arguments)
+    assert result.exit_code == 4
+    assert "Traceback" not in result.stderr
+
+
+def test_a_machine_is_shown_with_its_power_and_history(ctx, estate, run_cli):
+    run_cli(ctx.home, "vm", "resize", "m", "--vcpus", "2", "--yes")
+    shown = json.loads(run_cli(ctx.home, "vm", "show", "m", "-o", "json").stdout)
+    assert (shown["power"], shown["vcpus"], shown["change_in_hand"]) == ("running", 2, None)
+    assert [row["vcpus"] for row in shown["history"]] == [4, 2]
+    fault(ctx, pool_down=True)
+    assert json.loads(run_cli(ctx.home, "vm", "show", "m", "-o", "json").stdout)["power"] is None
+
+
+def test_a_command_prints_its_plan_and_does_nothing_without_an_answer(ctx, estate, run_cli):
+    result = run_cli(ctx.home, "vm", "resize", "m", "--vcpus", "2", "--memory-mib", "4096")
+    assert result.exit_code == 5
+    assert "resize" in result.stdout and "--yes" in result.stderr
+    assert json.loads(run_cli(ctx.home, "vm", "show", "m", "-o", "json").stdout)["vcpus"] == 4
+
+
+def test_a_dry_run_prints_the_plan_as_inventory_plan_does(ctx, estate, run_cli):
+    result = run_cli(ctx.home, "vm", "resize", "m", "--vcpus", "2", "--dry-run", "-o", "json")
+    plan = json.loads(result.stdout)
+    assert result.exit_code == 0
+    assert list(plan) == ["checksum", "steps"]
+    assert plan["steps"] == [
+        {
+            "step": 1,
+            "kind": "resize",
+            "target": "m",
+            "before": {"vcpus": 4, "memory_mib": 8192, "storage_gib": {"ssd": 100}},
+            "after": {"vcpus": 2, "memory_mib": 8192, "storage_gib": {"ssd": 100}},
+            "live": True,
+        }
+    ]
+    assert json.loads(run_cli(ctx.home, "change", "list", "-o", "json").stdout)[-1]["change"] == 1
+
+
+def test_a_machine_is_stopped_started_restarted_and_retired(ctx, estate, run_cli):
+    def power():
+        return json.loads(run_cli(ctx.home, "vm", "show", "m", "-o", "json").stdout)["power"]
+
+    assert run_cli(ctx.home, "vm", "start", "m", "--yes").exit_code == 5, "it runs"
+    assert run_cli(ctx.home, "vm", "stop", "m", "--yes").exit_code == 0
+    assert power() == "off"
+    assert run_cli(ctx.home, "vm", "reboot", "m", "--yes").exit_code == 5, "it is off"
+    assert run_cli(ctx.home, "vm", "start", "m", "--yes").exit_code == 0
+    assert power() == "running"
+    assert run_cli(ctx.home, "vm", "reboot", "m", "--yes").exit_code == 0
+    assert run_cli(ctx.home, "vm", "retire", "m", "--reason", "replaced", "--yes").exit_code == 0
+    shown = json.loads(run_cli(ctx.home, "vm", "show", "m", "-o", "json").stdout)
+    assert (shown["state"], shown["vcpus"], shown["host"]) == ("retired", None, None)
+    assert json.loads(run_cli(ctx.home, "vm", "list", "--pool", "lab", "-o", "json").stdout) == []
+    assert len(json.loads(run_cli(ctx.home, "vm", "list", "--all", "-o", "json").stdout)) == 2
+
+
+def test_a_machine_is_moved(ctx, estate, run_cli):
+    assert run_cli(ctx.home, "vm", "migrate", "m", "--to", "n3", "--yes").exit_code == 0
+    assert run_cli(ctx.home, "vm", "migrate", "m", "--to", "n3", "--yes").exit_code == 5
+    assert json.loads(run_cli(ctx.home, "vm", "show", "m", "-o", "json").stdout)["host"] == "n3"
+
+
+def test_a_transfer_gives_each_unit_its_own_allocation(ctx, estate, run_cli):
+    assert run_cli(ctx.home, "vm", "transfer", "m", "--to", "tax", "--yes").exit_code == 5
+    assert run_cli(ctx.home, "vm", "transfer", "m", "--to", "land", "--dry-run").exit_code == 0
+    assert run_cli(ctx.home, "vm", "transfer", "m", "--to", "land", "--yes").exit_code == 0
+    history = json.loads(run_cli(ctx.home, "vm", "show", "m", "-o", "json").stdout)["history"]
+    assert [(row["unit"], row["end"]) for row in history] == [
+        ("fin", "2026-10-01T01:00:00+08:00"),
+        ("nat", None),
+    ]
+    assert history[1]["start"] == "2026-10-01T01:00:00+08:00"
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["--storage", "ssd"], ["--storage", "ssd=0"], ["--storage", "=5"], ["--vcpus", "0"]]
+)
+def test_a_resize_that_says_nothing_sensible_is_a_usage_error(ctx, estate, run_cli, arguments):
+    assert run_cli(ctx.home, "vm", "resize", "m", *arguments, "--yes").exit_code == 2
+
+
+def test_a_refusal_names_its_reason_and_every_host_that_has_no_room(ctx, estate, run_cli):
+    result = run_cli(ctx.home, "vm", "resize", "m", "--memory-mib", "70000", "--yes")
+    assert result.exit_code == 5
+    assert "No host can take m" in result.stderr
+    assert "n1: needs 70000 MiB of memory, 65536 free" in result.stderr
+    assert "宿主机" not in result.stderr
+    chinese = run_cli(ctx.home, "vm", "resize", "m", "--memory-mib", "70000", "--yes", lang="zh_CN")
+    assert "需要内存 70000 MiB" in chinese.stderr
+
+
+def test_a_shrinking_disk_is_refused_by_the_cloud_and_nothing_has_changed(ctx, estate, run_cli):
+    result = run_cli(ctx.home, "vm", "resize", "m", "--storage", "ssd=50", "--yes")
+    assert result.exit_code == 5
+    assert "a disk cannot shrink in place" in result.stderr and "undone" in result.stderr
+    assert json.loads(run_cli(ctx.home, "vm", "show", "m", "-o", "json").stdout)["storage_gib"] == {
+        "ssd": 100
+    }
+
+
+def test_a_change_that_got_no_answer_is_shown_and_resumed(ctx, estate, run_cli):
+    fault(ctx, StepFault("m", "stop", "drop"))
+    assert run_cli(ctx.home, "vm", "stop", "m", "--yes").exit_code == 6
+    (row,) = json.loads(run_cli(ctx.home, "change", "list", "--open", "-o", "json").stdout)
+    assert (row["change"], row["state"]) == (2, "running")
+    shown = json.loads(run_cli(ctx.home, "change", "show", "2", "-o", "json").stdout)
+    assert shown["steps"][0]["error"] == "Pool lab: the answer to a step on m was lost."
+    fault(ctx)
+    assert "running" in run_cli(ctx.home, "change", "resume", "2", "--dry-run").stdout
+    assert run_cli(ctx.home, "change", "resume", "2", "--yes").exit_code == 0
+    assert json.loads(run_cli(ctx.home, "change", "show", "2", "-o", "json").stdout)["state"] == "done"
+    assert run_cli(ctx.home, "change", "resume", "2", "--yes").exit_code == 0, (
+        "a finished one is only looked at"
+    )
+
+
+def test_a_work_order_is_reported_done(ctx, estate, run_cli):
+    ordered = run_cli(ctx.home, "vm", "resize", "p", "--vcpus", "2", "--yes")
+    assert ordered.exit_code == 0 and "--done-at" in ordered.stderr
+    wrong = run_cli(ctx.home, "change", "resume", "2", "--done-at", "2026-10-01T00:30:00", "--yes")
+    assert wrong.exit_code == 3, "a time without an offset"
+    done = run_cli(ctx.home, "change", "resume", "2", "--done-at", "2026-10-01T00:30:00+08:00", "--yes")
+    assert done.exit_code == 0
+    shown = json.loads(run_cli(ctx.home, "vm", "show", "p", "-o", "json").stdout)
+    assert (shown["vcpus"], shown["held_since"]) == (2, "2026-10-01T00:30:00+08:00")
+
+
+def test_a_change_is_rolled_back(ctx, estate, run_cli):
+    run_cli(ctx.home, "vm", "resize", "m", "--vcpus", "2", "--yes")
+    ctx.clock.advance(timedelta(hours=1))
+    assert run_cli(ctx.home, "change", "rollback", "2", "--dry-run").exit_code == 0
+    assert run_cli(ctx.home, "change", "rollback", "2", "--reason", "slow", "--yes").exit_code == 0
+    assert json.loads(run_cli(ctx.home, "vm", "show", "m", "-o", "json").stdout)["vcpus"] == 4
+    assert run_cli(ctx.home, "change", "rollback", "2", "--yes").exit_code == 5
+    assert run_cli(ctx.home, "change", "rollback", "1", "--dry-run").exit_code == 0
+
+
+def test_drift_is_found_and_checked(ctx, estate, run_cli):
+    assert json.loads(run_cli(ctx.home, "inventory", "drift", "-o", "json").stdout) == []
+    assert run_cli(ctx.home, "inventory", "drift", "--check").exit_code == 0
+    with opened_drivers(ctx, [estate.lab]) as drivers:
+        drivers[estate.lab].apply(resize_step(1, "m", SMALL, HALF))
+        drivers[estate.lab].apply(create_step(777, "alien", HALF, host="n2"))
+    result = run_cli(ctx.home, "inventory", "drift", "--check", "-o", "json")
+    assert result.exit_code == 7
+    alien, resized = json.loads(result.stdout)
+    assert (alien["kind"], alien["vm"], alien["expected"]) == ("not_allocated", "alien", None)
+    assert (resized["kind"], resized["vm"]) == ("other_size", "m")
+    assert (resized["expected"]["vcpus"], resized["found"]["vcpus"]) == (4, 2)
+    with opened_drivers(ctx, [estate.lab]) as drivers:
+        drivers[estate.lab].apply(delete_step(1, "m", HALF, "n1"))
+    kinds = [row["kind"] for row in json.loads(run_cli(ctx.home, "inventory", "drift", "-o", "json").stdout)]
+    assert kinds == ["not_allocated", "not_seen"]
+    fault(ctx, pool_down=True)
+    silent = run_cli(ctx.home, "inventory", "drift", "--check")
+    assert silent.exit_code == 6 and "lab: Pool lab does not answer." in silent.stderr
+
+
+def test_who_is_no_operator_changes_nothing(ctx, estate, run_cli, as_person):
+    as_person(ctx, "accountant", "finance")
+    result = run_cli(ctx.home, "vm", "stop", "m", "--yes", login="accountant")
+    assert result.exit_code == 5
+    transfer = run_cli(ctx.home, "vm", "transfer", "m", "--to", "land", "--yes", login="accountant")
+    assert transfer.exit_code == 5
+
+
+@pytest.mark.parametrize("lang", ["zh_CN", "en"])
+def test_tables_are_read_in_both_languages(ctx, estate, run_cli, lang):
+    run_cli(ctx.home, "vm", "stop", "m", "--yes")
+    for arguments in (["vm", "list"], ["vm", "show", "m"], ["change", "list"], ["change", "show", "2"]):
+        result = run_cli(ctx.home, *arguments, lang=lang)
+        assert result.exit_code == 0
+        assert ("虚拟机" in result.stdout or "变更" in result.stdout) == (lang == "zh_CN")
