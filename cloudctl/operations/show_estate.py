@@ -165,6 +165,7 @@ def _system(row: SystemRow, units: Mapping[int, str], held: _Held) -> Row:
 
 def _pool(session: Session, row: PoolRow, held: _Held) -> Row:
     shown: Row = {"code": row.code, "name": row.name, "driver": row.driver, "provider": row.provider}
+    shown["simulated"] = row.driver == "embedded"
     shown["hosts"] = len(store.hosts(session, row.id))
     return {**shown, **held.row(lambda item, _: item.pool_id == row.id)}
 
