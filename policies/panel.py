@@ -70,6 +70,7 @@ ACTS: Mapping[str, tuple[CaseState, ...]] = {
     "execute": (CaseState.SCHEDULED, CaseState.EXECUTING),
     "carried_out": (CaseState.EXECUTING,),
     "withdraw": (CaseState.EXECUTING,),
+    "report": (CaseState.WATCHING, CaseState.DONE),
     "finish": (CaseState.EXECUTING, CaseState.WATCHING),
     "rollback": (CaseState.WATCHING, CaseState.DONE),
     "expire": (
@@ -238,6 +239,11 @@ def watched(case: Case) -> Case:
 def withdrawn(case: Case) -> Case:
     """The change failed and was taken back: the case waits for a new time."""
     return replace(_at(case, "withdraw"), state=CaseState.DECIDED)
+
+
+def reported(case: Case) -> Case:
+    """What had to be done by hand beside the change is done too."""
+    return _at(case, "report")
 
 
 def finished(case: Case) -> Case:

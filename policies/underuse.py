@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from cloudctl.core.quantity import Size
 from metering.samples.review_model import Figures
-from policies.idle import is_idle
+from policies.idle import is_idle, is_in_use
 from policies.rule import Rule, as_float
 from policies.sizing import (
     BYTES_PER,
@@ -45,6 +45,32 @@ class Lack(StrEnum):
     YOUNG = "young"
     RESIZED = "resized"
     COVERAGE = "coverage"
+
+
+class Remedy(StrEnum):
+    """How a proposal would be carried out. Storage cannot shrink in place: its disk is replaced and copied, or the
+    quota of a thin one is cut, by hand; so are changes in pools that somebody else runs."""
+
+    RESIZE = "resize"
+    RESIZE_AND_REPLACE = "resize_and_replace"
+    REPLACE_AND_COPY = "replace_and_copy"
+    RETIRE = "retire"
+    WORK_ORDER = "work_order"
+
+
+def remedy_of(before: Size, after: Size, *, is_ordered: bool) -> Remedy | None:
+    """None when nothing changes. is_ordered: the pool's changes are work orders."""
+    if before == after:
+        return None
+    if is_ordered:
+        return Remedy.WORK_ORDER
+    if after == NOTHING:
+        return Remedy.RETIRE
+    shrinks = after.storage_total_gib < before.storage_total_gib
+    if not shrinks:
+        return Remedy.RESIZE
+    computes = (before.vcpus, before.memory_mib) != (after.vcpus, after.memory_mib)
+    return Remedy.RESIZE_AND_REPLACE if computes else Remedy.REPLACE_AND_COPY
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +141,15 @@ def is_starved(meter: str, figures: Figures, rule: Rule) -> bool:
     return p95 is not None and p95 > as_float(rule.starved.p95_above)
 
 
-def is_used_again(meters: Sequence[str], figures: Figures, rule: Rule) -> bool:
-    """True when every meter that was marked is now, on sufficient evidence, at or above the rule."""
-    return all(
-        is_evident(meter, figures, rule) and _mean(meter, figures) >= as_float(rule.mark.mean_below) for meter in meters
-    )
+def is_outdated(kind: CaseKind, meters: Sequence[str], figures: Figures, rule: Rule) -> bool:
+    """True when use has risen above the rule since: on evidence, every reason for the case is gone."""
+    if not all(is_evident(meter, figures, rule) for meter in meters):
+        return False
+    if kind is CaseKind.IDLE:
+        return is_in_use(figures.recent, rule)
+    if kind is CaseKind.STARVED:
+        return not any(is_starved(meter, figures, rule) for meter in meters)
+    return all(_mean(meter, figures) >= as_float(rule.mark.mean_below) for meter in meters)
 
 
 def needs_of(figures: Figures, meters: Sequence[str]) -> dict[str, Need]:

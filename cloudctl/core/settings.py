@@ -50,9 +50,10 @@ class MeteringSettings(Section):
 
 
 class ReviewSettings(Section):
-    """Times in days, workdays where said; quorum in votes."""
+    """Times in days, workdays where said; quorum in votes. reminder_workdays: a last term after a reminder; 0: none."""
 
     answer_workdays: int = Field(10, ge=0)
+    reminder_workdays: int = Field(0, ge=0)
     accept_skips_panel: bool = True
     quorum: int = Field(3, ge=1)
     secret_ballot: bool = False

@@ -1,4 +1,4 @@
-"""Runs an operation for its outcome alone: every check, nothing kept. What `--dry-run` and a printed plan show."""
+"""A dry run of the ledger: an operation does all it would do, and its transactions are taken back."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,20 +10,19 @@ from cloudctl.core.database import Database
 from cloudctl.operations.context import Context
 
 
-class RehearsalDatabase(Database):
-    """The same ledger; what is written is rolled back."""
+class Rehearsal(Database):
+    """The same ledger; what is written is seen within its transaction alone."""
 
-    def __init__(self, real: Database) -> None:
-        self.engine = real.engine
+    def __init__(self, database: Database) -> None:
+        self.engine = database.engine
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
-        with self._session("IMMEDIATE") as session, session.begin() as transaction:
+        with self._session("IMMEDIATE") as session:
             yield session
-            session.flush()
-            transaction.rollback()
+            session.rollback()
 
 
-def rehearsal(ctx: Context) -> Context:
-    """The context in which nothing lasts. Only for operations that change the ledger and nothing else."""
-    return replace(ctx, database=RehearsalDatabase(ctx.database))
+def rehearsed(ctx: Context) -> Context:
+    """For operations of one transaction that touch nothing but the ledger."""
+    return replace(ctx, database=Rehearsal(ctx.database))
