@@ -86,6 +86,16 @@ def rows_between(session: Session, start: datetime, end: datetime) -> int:
     return int(session.scalar(query) or 0)
 
 
+def newest_source(session: Session, start: datetime, end: datetime) -> int:
+    """The number of the last file that brought new samples of [start, end), 0 for none; compactions bring none."""
+    query = select(func.max(SampleFileRow.id)).where(
+        SampleFileRow.kind.in_(["sweep", "import"]),
+        SampleFileRow.last_end > start,
+        SampleFileRow.first_start < end,
+    )
+    return int(session.scalar(query) or 0)
+
+
 def all_files(session: Session) -> Sequence[SampleFileRow]:
     """Every row of the manifest, replaced ones included."""
     return session.scalars(select(SampleFileRow).order_by(SampleFileRow.day, SampleFileRow.id)).all()

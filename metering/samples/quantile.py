@@ -98,8 +98,8 @@ def _select(
 def _counted(name: str, value: str) -> str:
     low, high = f"{name}_low", f"{name}_high"
     return (
-        f"count({value}) AS {name}_total, count_if(({value}) < {low}) AS {name}_below, "
-        f"count_if(({value}) = {low}) AS {name}_at, any_value({low}) AS {low}, "
+        f"count({value}) AS {name}_total, count(*) FILTER (WHERE ({value}) < {low}) AS {name}_below, "
+        f"count(*) FILTER (WHERE ({value}) = {low}) AS {name}_at, any_value({low}) AS {low}, "
         f"list_sort(list({value}) FILTER (({value}) > {low} AND ({value}) <= {high})) AS {name}_kept"
     )
 

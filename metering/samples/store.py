@@ -54,12 +54,19 @@ class SampleStore:
     @contextmanager
     def opened(self, session: Session, start: datetime, end: datetime) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection with the view `samples` over what touches [start, end). Unreachable: a file can't be read."""
-        with self.holding_files():
-            paths = self._existing_paths(session, start, end)
-            with connected(self.folder) as connection:
-                window = f"end_us > {to_micros(start)} AND start_us < {to_micros(end)}"
-                connection.execute(f"CREATE VIEW samples AS SELECT * FROM {source_of(paths)} WHERE {window}")
-                yield connection
+        with self.holding_files(), connected(self.folder) as connection:
+            self.attach(connection, session, start, end)
+            yield connection
+
+    def attach(
+        self, connection: duckdb.DuckDBPyConnection, session: Session, start: datetime, end: datetime
+    ) -> None:
+        """Gives a connection the view `samples`; for callers that hold the files themselves."""
+        paths = self._existing_paths(session, start, end)
+        window = f"end_us > {to_micros(start)} AND start_us < {to_micros(end)}"
+        connection.execute(
+            f"CREATE OR REPLACE VIEW samples AS SELECT * FROM {source_of(paths)} WHERE {window}"
+        )
 
     def append(
         self, session: Session, samples: Sequence[Sample], kind: str = "sweep", carried: bytes = b""

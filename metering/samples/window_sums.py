@@ -163,7 +163,7 @@ def _aggregates(meter: Meter, with_quantile: bool) -> str:
             f"sum({meter.held} * ({known}))",
             f"sum({known})",
             f"count({meter.used})",
-            f"count_if({meter.ratio} > 1)",
+            f"count(*) FILTER (WHERE {meter.ratio} > 1)",
             f"quantile_cont({meter.ratio}, {P95})" if with_quantile else "NULL",
             f"max({meter.ratio})",
         ]

@@ -16,6 +16,7 @@ from provisioning.model import Capability, Fault, Measurement, Reading
 from provisioning.tables import PoolRow, VmRow
 
 GIB = 1 << 30
+USUAL = Size(4, 8192, {"ssd": 100})
 
 
 @dataclass
@@ -29,7 +30,7 @@ class Estate:
         self,
         name: str,
         since: datetime,
-        size: Size = Size(4, 8192, {"ssd": 100}),
+        size: Size = USUAL,
         until: datetime | None = None,
         *,
         unit: str = "fin",
