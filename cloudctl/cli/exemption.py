@@ -10,7 +10,7 @@ from cloudctl.cli.review_steps import step_options
 from cloudctl.cli.run import Run, confirm, say
 from cloudctl.core.clock import parse_when
 from cloudctl.operations.change_exemptions import add_exemption, end_exemption, list_exemptions
-from cloudctl.operations.rehearsal import rehearsed
+from cloudctl.operations.rehearsal import rehearsal
 from policies.exemption import BY_HAND, ExemptionKind
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def add(
         def act(acting: "Context") -> dict[str, Any]:
             return add_exemption(acting, vm, ExemptionKind(kind), owner, reason, until)
 
-        show_list([_labelled(ctx, act(rehearsed(ctx)), output)], output, COLUMNS, ctx.site.zone)
+        show_list([_labelled(ctx, act(rehearsal(ctx)), output)], output, COLUMNS, ctx.site.zone)
         if dry_run:
             return
         confirm("Exempt {vm}?", yes=yes, vm=vm)
@@ -79,7 +79,7 @@ def add(
 def end_command(run: Run, number: int, output: str, dry_run: bool, yes: bool) -> None:
     """End an exemption now."""
     with run.open() as ctx:
-        row = end_exemption(rehearsed(ctx), number)
+        row = end_exemption(rehearsal(ctx), number)
         show_list([_labelled(ctx, row, output)], output, COLUMNS, ctx.site.zone)
         if dry_run:
             return

@@ -10,7 +10,7 @@ from cloudctl.cli.output import output_option, show_list, show_record
 from cloudctl.cli.review_steps import step_options
 from cloudctl.cli.run import Run, confirm, say
 from cloudctl.operations.change_rule import approve_rule, list_rules, propose_rule, show_rule
-from cloudctl.operations.rehearsal import rehearsed
+from cloudctl.operations.rehearsal import rehearsal
 
 if TYPE_CHECKING:
     from cloudctl.operations.context import Context
@@ -63,7 +63,7 @@ def show_command(run: Run, version: int | None, output: str) -> None:
 def propose(run: Run, file: Path, output: str, dry_run: bool, yes: bool) -> None:
     """Propose a file as the next version."""
     with run.open() as ctx:
-        planned = _labelled(ctx, propose_rule(rehearsed(ctx), file), output)
+        planned = _labelled(ctx, propose_rule(rehearsal(ctx), file), output)
         show_list([planned], output, RULE_COLUMNS, ctx.site.zone)
         if dry_run:
             return
@@ -82,7 +82,7 @@ def propose(run: Run, file: Path, output: str, dry_run: bool, yes: bool) -> None
 def approve(run: Run, version: int, output: str, dry_run: bool, yes: bool) -> None:
     """Approve a version that somebody else proposed."""
     with run.open() as ctx:
-        planned = _labelled(ctx, approve_rule(rehearsed(ctx), version), output)
+        planned = _labelled(ctx, approve_rule(rehearsal(ctx), version), output)
         show_list([planned], output, RULE_COLUMNS, ctx.site.zone)
         if dry_run:
             return

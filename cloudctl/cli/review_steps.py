@@ -15,7 +15,7 @@ from cloudctl.operations.appeal_case import appeal_case
 from cloudctl.operations.case_steps import CaseStep
 from cloudctl.operations.decide_case import decidable_cases, decide_cases
 from cloudctl.operations.notify_case import notify_cases
-from cloudctl.operations.rehearsal import rehearsed
+from cloudctl.operations.rehearsal import rehearsal
 from cloudctl.operations.review_deadlines import pass_review_deadlines
 from cloudctl.operations.schedule_case import schedule_case
 from cloudctl.operations.vote_case import vote_case
@@ -39,7 +39,7 @@ def step_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def take(ctx: "Context", act: "Callable[[Context], Sequence[CaseStep]]", output: str, dry_run: bool, yes: bool) -> None:
     """Rehearses the step, which refuses what it would refuse; prints where it leads; asks; takes it."""
-    show_list(step_rows(ctx, act(rehearsed(ctx)), output), output, STEP_COLUMNS, ctx.site.zone)
+    show_list(step_rows(ctx, act(rehearsal(ctx)), output), output, STEP_COLUMNS, ctx.site.zone)
     if dry_run:
         return
     confirm("Carry it out?", yes=yes)
@@ -182,7 +182,7 @@ def schedule(run: Run, case: int, at: str | None, output: str, dry_run: bool, ye
 def deadlines(run: Run, dry_run: bool, yes: bool) -> None:
     """Do what passed terms ask for: remind, let the panel vote, decide."""
     with run.open() as ctx:
-        _tell_passed(rehearsed(ctx))
+        _tell_passed(rehearsal(ctx))
         if dry_run:
             return
         confirm("Carry it out?", yes=yes)

@@ -1,4 +1,4 @@
-"""A dry run of the ledger: an operation does all it would do, and its transactions are taken back."""
+"""Runs an operation for its outcome alone: every check, nothing kept. What `--dry-run` and a printed plan show."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,19 +10,20 @@ from cloudctl.core.database import Database
 from cloudctl.operations.context import Context
 
 
-class Rehearsal(Database):
-    """The same ledger; what is written is seen within its transaction alone."""
+class RehearsalDatabase(Database):
+    """The same ledger; what is written is rolled back."""
 
-    def __init__(self, database: Database) -> None:
-        self.engine = database.engine
+    def __init__(self, real: Database) -> None:
+        self.engine = real.engine
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
-        with self._session("IMMEDIATE") as session:
+        with self._session("IMMEDIATE") as session, session.begin() as transaction:
             yield session
-            session.rollback()
+            session.flush()
+            transaction.rollback()
 
 
-def rehearsed(ctx: Context) -> Context:
-    """For operations of one transaction that touch nothing but the ledger."""
-    return replace(ctx, database=Rehearsal(ctx.database))
+def rehearsal(ctx: Context) -> Context:
+    """The context in which nothing lasts. Only for operations that change the ledger and nothing else."""
+    return replace(ctx, database=RehearsalDatabase(ctx.database))
