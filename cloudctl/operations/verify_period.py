@@ -100,7 +100,7 @@ def _seal_findings(session: Session, row: PeriodRow, sealed: Sequence[EvidenceRo
         yield Finding("seal", row.period, "changed", "evidence")
     closing = ledger.closing_entry(session, row.period)
     if closing is None or closing.get("seal") != row.seal_hash or closing.get("algorithm") != algorithm:
-        yield Finding("seal", row.period, "changed" if closing else "missing", "audit")
+        yield Finding("seal", row.period, "missing" if closing is None else "changed", "audit")
     chain = audit.verify(session)
     if not chain.ok:
         yield Finding("audit", str(chain.first_bad), "changed", "chain")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -10,7 +10,11 @@ from cloudctl.core.database import to_micros
 from cloudctl.core.quantity import Size
 from cloudctl.core.tables import SystemRow, UnitRow
 from cloudctl.operations.apply_tariffs import apply_tariffs
+from cloudctl.operations.approve_statements import approve_statements
+from cloudctl.operations.close_period import close_period
 from cloudctl.operations.context import Context
+from cloudctl.operations.draft_settlement import draft_settlement
+from cloudctl.operations.issue_statements import issue_statements
 from metering.allocations import Holder, hold, release
 from metering.samples.model import MEASURED, UNKNOWN, Sample
 from metering.samples.store import FOLDER, SampleStore
@@ -142,5 +146,10 @@ def _sample(owner: AllocationRow, start_us: int, end_us: int, cpu: float | None)
     )
 
 
-def days(count: int) -> timedelta:
-    return timedelta(days=count)
+def close_month(city: City, period: str = "2026-10", answered: datetime | None = None) -> None:
+    """Drafts, issues, waits for the deadline, approves and closes."""
+    draft_settlement(city.operator, period)
+    issue_statements(city.operator, period)
+    city.until(answered or at(11, 10))
+    approve_statements(city.finance, period)
+    close_period(city.finance, period)
