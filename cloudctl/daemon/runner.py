@@ -76,14 +76,18 @@ def _todo(ctx: Context, job: Job) -> list[tuple[datetime, int]]:
         open_runs = unfinished_runs(session, job.name)
         begin = last.period if last else birth(session) or now
     fresh = due_periods(job.schedule, begin, now, ctx.site.zone)
+    cut_off = [row.period for row in open_runs if row.state == RUNNING]
     if job.catch_up is CatchUp.GAP:
-        cut_off = [row.period for row in open_runs if row.state == RUNNING]
         return _after_gap(ctx, job, cut_off, fresh, is_first=last is None)
     again = [row.period for row in open_runs if _may_retry(row, now)]
     if job.catch_up is CatchUp.EACH:
         return [(period, 0) for period in sorted([*again, *fresh])]
-    # A newer period does what a failed older one was to do.
-    return [(fresh[-1], len(fresh) - 1)] if fresh else [(period, 0) for period in again[-1:]]
+    if not fresh:
+        return [(period, 0) for period in again[-1:]]
+    # A newer period does what a failed or cut-off older one was to do.
+    for period in cut_off:
+        _record_missed(ctx, job, period, "was cut off; the next period did its work")
+    return [(fresh[-1], len(fresh) - 1)]
 
 
 def _may_retry(row: JobRunRow, now: datetime) -> bool:
@@ -103,7 +107,9 @@ def _after_gap(
         _record_missed(ctx, job, period, "was cut off")
     if late and not is_first:
         # One row stands for the whole gap: its periods have nothing more to say.
-        _record_missed(ctx, job, late[-1], f"{len(late)} period(s) from {late[0].isoformat()} on were not run")
+        _record_missed(
+            ctx, job, late[-1], f"{len(late)} period(s) from {late[0].isoformat()} on were not run"
+        )
     return [(fresh[-1], 0)] if is_timely else []
 
 

@@ -77,9 +77,7 @@ class Monthly:
         return as_utc(_month_away(self.last(instant, zone).astimezone(zone), 1))
 
     def described(self) -> Message:
-        return Message(
-            "monthly on day {day} at {time}", {"day": self.day, "time": self.at.strftime("%H:%M")}
-        )
+        return Message("monthly on day {day} at {time}", {"day": self.day, "time": self.at.strftime("%H:%M")})
 
 
 def _same_time(local: datetime, days: int) -> datetime:

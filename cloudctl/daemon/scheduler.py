@@ -37,7 +37,7 @@ def run(ctx: Context) -> None:
     """
     ctx.actor.require(Role.OPERATOR, Role.SYSADMIN)
     start_logging(ctx.home, "scheduler")
-    with leading(ctx), serving_metrics(ctx), _stopping_on_signals() as stopping:
+    with _stopping_on_signals() as stopping, leading(ctx), serving_metrics(ctx):
         scheduler = _clockwork(ctx, all_jobs(ctx.settings), stopping)
         scheduler.start()
         log.info("scheduling %s", ", ".join(job.id for job in scheduler.get_jobs()))

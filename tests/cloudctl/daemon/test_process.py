@@ -1,0 +1,180 @@
+"""The daemon as a process: a clean stop, a kill and a restart, one at a time, the metrics' address."""
+
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+
+EXECUTABLE = str(Path(sys.executable).with_name("cloudctl"))
+ENVIRONMENT = {
+    **{name: value for name, value in os.environ.items() if not name.startswith("CLOUDCTL_")},
+    "CLOUDCTL_CLOCK_MODE": "system",
+    "CLOUDCTL_DAEMON_METRICS_PORT": "0",
+    "CLOUDCTL_LANG": "en",
+}
+# The scheduler with one job of the test's own: it says that it runs, and takes its time.
+WITH_SLOW_JOB = """
+import sys, time
+from datetime import time as clock_time
+from pathlib import Path
+import cloudctl.daemon.scheduler as daemon
+from cloudctl.daemon.runner import CatchUp, Job
+from cloudctl.daemon.schedule import Monthly
+from cloudctl.operations.context import open_context
+
+# Due at once in a home whose clock began in October.
+MONTHLY = Monthly(1, clock_time(1, 0))
+
+def slow(ctx, period):
+    print("slow begins", flush=True)
+    time.sleep(float(sys.argv[2]))
+    return "slow is done"
+
+def broken(ctx, period):
+    raise ZeroDivisionError("broken")
+
+daemon.all_jobs = lambda settings: (
+    Job("broken", MONTHLY, broken, CatchUp.LATEST), Job("slow", MONTHLY, slow, CatchUp.LATEST)
+)
+with open_context(Path(sys.argv[1])) as ctx:
+    daemon.run(ctx)
+"""
+
+
+@pytest.fixture
+def start():
+    """Starts processes, and ends with the test what it left running."""
+    processes = []
+
+    def begin(command, **environment):
+        process = subprocess.Popen(
+            command,
+            env={**ENVIRONMENT, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        processes.append(process)
+        return process
+
+    yield begin
+    for process in processes:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def slow_scheduler(start, home, seconds):
+    process = start([sys.executable, "-c", WITH_SLOW_JOB, str(home), str(seconds)])
+    assert process.stdout.readline() == "slow begins\n"
+    return process
+
+
+def runs(home):
+    connection = sqlite3.connect(home / "ledger.sqlite")
+    try:
+        return connection.execute(
+            "SELECT job, state, attempts, detail FROM job_run ORDER BY job, period"
+        ).fetchall()
+    finally:
+        connection.close()
+
+
+def until(condition, seconds=20):
+    """Waits for a condition of another process; there is nothing else to wait on."""
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end, "it never came to it"
+        time.sleep(0.05)
+    return found
+
+
+def test_sigterm_finishes_the_job_under_way_and_ends_with_0(start, home):
+    process = slow_scheduler(start, home, 1.5)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=30)
+
+    assert process.returncode == 0, err
+    assert {job: state for job, state, *_ in runs(home)} == {"broken": "failed", "slow": "done"}
+    assert "stopped" in err
+
+
+def test_a_jobs_failure_is_logged_recorded_and_no_matter_to_the_rest(start, home):
+    process = slow_scheduler(start, home, 0)
+    until(lambda: len([1 for _, state, *_ in runs(home) if state != "running"]) == 2)
+    process.terminate()
+    _, err = process.communicate(timeout=30)
+
+    (broken, slow) = runs(home)
+    assert broken[:3] == ("broken", "failed", 1) and "ZeroDivisionError" in broken[3]
+    assert slow[1] == "done"
+    assert "Traceback" in err
+    assert "ZeroDivisionError" in (home / "logs" / "scheduler.log").read_text()
+
+
+def test_killed_and_started_again_it_does_once_more_what_was_cut_off(start, home):
+    slow_scheduler(start, home, 60).kill()
+    assert [row[:2] for row in until(lambda: [row for row in runs(home) if row[0] == "slow"])] == [
+        ("slow", "running")
+    ]
+
+    process = slow_scheduler(start, home, 0)
+    until(lambda: [row for row in runs(home) if row[:3] == ("slow", "done", 2)])
+    process.terminate()
+    assert process.wait(timeout=30) == 0
+    assert len([row for row in runs(home) if row[0] == "slow"]) == 1
+
+
+def test_a_second_scheduler_on_the_home_is_refused_and_names_the_first(start, home):
+    first = slow_scheduler(start, home, 0)
+    second = start([EXECUTABLE, "--home", str(home), "scheduler", "run"])
+    _, err = second.communicate(timeout=30)
+
+    assert second.returncode == 5 and str(first.pid) in err
+
+    jobs = start([EXECUTABLE, "--home", str(home), "scheduler", "jobs"])
+    assert str(first.pid) in jobs.communicate(timeout=30)[1]
+
+    first.kill()
+    first.communicate()
+    third = start([EXECUTABLE, "--home", str(home), "scheduler", "run"])
+    until(lambda: (home / "ledger.sqlite.scheduler").read_text().strip() == str(third.pid))
+    third.terminate()
+    assert third.wait(timeout=30) == 0
+
+
+def test_the_real_scheduler_sweeps_serves_metrics_and_stops(start, home):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = start(
+        [EXECUTABLE, "--home", str(home), "scheduler", "run"],
+        CLOUDCTL_DAEMON_METRICS_PORT=str(port),
+        CLOUDCTL_METERING_INTERVAL_S="10",
+    )
+    until(lambda: [row for row in runs(home) if row[:2] == ("sweep", "done")], seconds=40)
+    with urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+        text = answer.read().decode()
+    taken = start(
+        [EXECUTABLE, "--home", str(home.parent / "other"), "init"],
+    )
+    taken.communicate(timeout=30)
+    taken = start(
+        [EXECUTABLE, "--home", str(home.parent / "other"), "scheduler", "run"],
+        CLOUDCTL_DAEMON_METRICS_PORT=str(port),
+    )
+    _, told = taken.communicate(timeout=30)
+    process.terminate()
+    _, err = process.communicate(timeout=30)
+
+    assert process.returncode == 0, err
+    assert "cloudctl_build_info" in text
+    assert 'cloudctl_job_last_success_timestamp_seconds{job="sweep"}' in text
+    assert taken.returncode == 6 and str(port) in told and "Traceback" not in told
