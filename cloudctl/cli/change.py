@@ -53,7 +53,7 @@ def show_command(run: Run, number: int, output: str) -> None:
         show_record(record, output, ctx.site.zone)
         for step in steps:
             step["kind"] = ctx.texts.label("step_kind", step["kind"])
-            step["state"] = ctx.texts.label("change_state", step["state"])
+            step["state"] = ctx.texts.label("step_state", step["state"])
         show_list(steps, output, STEP_COLUMNS, ctx.site.zone)
 
 

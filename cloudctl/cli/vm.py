@@ -59,7 +59,7 @@ def show_command(run: Run, name: str, output: str) -> None:
         row = show_vm(ctx, name)
         if output == "table":
             row["state"] = ctx.texts.label("vm_state", row["state"])
-            row["power"] = ctx.texts.label("power", row["power"] or "unknown")
+            row["power"] = ctx.texts.label("machine_state", row["power"] or "unknown")
         show_record(row, output, ctx.site.zone)
 
 
