@@ -24,6 +24,7 @@ class StepKind(StrEnum):
     REBOOT = "reboot"
     MIGRATE = "migrate"
     DELETE = "delete"
+    ADOPT = "adopt"
 
 
 class Capability(StrEnum):
@@ -36,6 +37,7 @@ class Capability(StrEnum):
     MIGRATE = "migrate"
     DELETE = "delete"
     MEASURE = "measure"
+    ADOPT = "adopt"
     # Somebody else carries changes out: a step becomes a work order.
     ORDER = "order"
 

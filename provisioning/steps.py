@@ -7,6 +7,7 @@ stop     before: state running; after: state off
 reboot   after: not_before, the instant (ISO 8601) since when it must have started anew
 migrate  before, after: host
 delete   before: vcpus, memory_mib, storage_gib, host
+adopt    after: vcpus, memory_mib, storage_gib, host, image, network, of a machine the cloud has and nobody owns
 """
 
 import hashlib
@@ -63,14 +64,22 @@ def delete_step(vm_id: int, name: str, size: Size, host: str | None) -> Step:
     return Step(StepKind.DELETE, vm_id, name, {**size.as_json(), "host": host}, None, is_live=False)
 
 
+def adopt_step(
+    vm_id: int, name: str, size: Size, host: str | None, image: str | None = None, network: str | None = None
+) -> Step:
+    """The machine becomes ours as it is; a cloud that has another by then refuses."""
+    after = {**size.as_json(), "host": host, "image": image, "network": network}
+    return Step(StepKind.ADOPT, vm_id, name, None, after)
+
+
 def wanted_size(step: Step) -> Size:
-    """The size a create or a resize asks for."""
+    """The size a create or a resize asks for, or that an adopted machine has."""
     assert step.after is not None
     return Size.from_json(step.after)
 
 
 def inverse(step: Step) -> Step | None:
-    """The step that takes this one back; None for a reboot (no trace) and a delete (it is gone)."""
+    """The step that takes this one back; None for a reboot (no trace), a delete (gone), an adoption."""
     match step.kind:
         case StepKind.CREATE:
             assert step.after is not None
@@ -82,7 +91,7 @@ def inverse(step: Step) -> Step | None:
             return start_step(step.vm_id, step.name)
         case StepKind.RESIZE | StepKind.MIGRATE:
             return Step(step.kind, step.vm_id, step.name, step.after, step.before, step.is_live)
-        case StepKind.REBOOT | StepKind.DELETE:
+        case StepKind.REBOOT | StepKind.DELETE | StepKind.ADOPT:
             return None
 
 

@@ -21,7 +21,7 @@ def take_effect(session: Session, change_id: int, step: Step, applied: Applied, 
     vm = get_vm(session, step.vm_id)
     reason = f"change:{change_id}"
     match step.kind:
-        case StepKind.CREATE:
+        case StepKind.CREATE | StepKind.ADOPT:
             vm.state, vm.created_at = "active", at
             vm.host, vm.external_id = applied.host, applied.external_id
             hold(session, vm.id, holder_of(session, vm), wanted_size(step), at, reason)
@@ -81,7 +81,7 @@ def _post(ctx: Context, session: Session, about: str, entry: Entry, letter: tupl
 
 def wanted_text(ctx: Context, step: Step) -> str:
     """What a step asks for, in words: a size, a host, a power state."""
-    if step.kind in (StepKind.CREATE, StepKind.RESIZE):
+    if step.kind in (StepKind.CREATE, StepKind.RESIZE, StepKind.ADOPT):
         return size_text(ctx, wanted_size(step))
     if step.kind == StepKind.MIGRATE:
         return str((step.after or {}).get("host"))

@@ -21,6 +21,11 @@ from provisioning.steps import inverse
 from provisioning.store import change_step, change_steps, find_change, get_pool, get_vm, step_of
 from provisioning.tables import ChangeRow, ChangeStepRow
 
+# Why a step stays done when the rest of its change is undone.
+_FOR_GOOD = {
+    StepKind.DELETE: Message("What was deleted cannot be brought back."),
+    StepKind.ADOPT: Message("What was adopted stays adopted."),
+}
 UNDER_WAY = (ChangeState.PLANNED, ChangeState.RUNNING, ChangeState.ORDERED)
 
 
@@ -102,7 +107,7 @@ class LedgerJournal:
             self._record(session, "change.undo", entry.step)
 
     def keep(self, entry: Entry, reason: CloudctlError | None) -> None:
-        why = reason.message if reason else Message("What was deleted cannot be brought back.")
+        why = reason.message if reason else _FOR_GOOD[entry.step.kind]
         with self.ctx.writing() as session:
             self._require(session, ChangeState.UNDOING)
             row = self._row(session, entry)

@@ -5,6 +5,7 @@ from uuid import uuid4
 
 from cloudctl.core.errors import Message, Refused
 from cloudctl.core.inventory.plan import PlanStep
+from cloudctl.core.quantity import Size
 from cloudctl.operations.write_records import Books
 from metering.allocations import Holder, current_allocation, history_of, hold, release, rewrite, size_of
 from metering.declared import Interval, Span, corrected_spans, declared_intervals
@@ -12,7 +13,7 @@ from metering.store import Seal, seals
 from metering.tables import AllocationRow
 from provisioning.model import Step
 from provisioning.planner import Present, Wanted
-from provisioning.steps import create_step, delete_step, resize_step
+from provisioning.steps import adopt_step, create_step, delete_step, resize_step
 from provisioning.tables import VmRow
 
 REASON = "inventory"
@@ -74,6 +75,13 @@ def _prepared(books: Books, step: PlanStep, machine: Wanted | None, there: Prese
     if step.kind == "create" and machine is not None:
         row = _planned_row(books, machine)
         return create_step(row.id, row.name, machine.size, image=machine.image, network=machine.network)
+    if step.kind == "adopt" and machine is not None and step.before is not None:
+        row, host = _planned_row(books, machine), step.before["host"]
+        return adopt_step(row.id, row.name, Size.from_json(step.before), host, machine.image, machine.network)
+    if step.kind == "resize" and machine is not None and there is None and step.before is not None:
+        # Right after its adoption, which has entered its row.
+        row = books.rows["vms"][step.key]
+        return resize_step(row.id, row.name, Size.from_json(step.before), machine.size, is_live=step.is_live)
     if step.kind == "resize" and machine is not None and there is not None and there.size is not None:
         return resize_step(there.vm_id, there.name, there.size, machine.size, is_live=step.is_live)
     if step.kind == "retire" and not step.is_live and there is not None and there.size is not None:
@@ -86,6 +94,7 @@ def _planned_row(books: Books, machine: Wanted) -> VmRow:
     row.pool_id = books.id_of("pools", machine.pool)
     row.system_id = books.id_of("systems", machine.system)
     row.state, row.image, row.network = "planned", machine.image, machine.network
+    books.rows["vms"][machine.name,] = row
     books.session.add(row)
     books.session.flush()
     return row

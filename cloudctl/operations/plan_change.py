@@ -176,10 +176,11 @@ def _require_states(steps: Sequence[Step], machines: Mapping[int, VmRow]) -> Non
     """Follows each machine through the steps: planned, active, retired."""
     states = {vm_id: row.state for vm_id, row in machines.items()}
     for step in steps:
-        wanted = "planned" if step.kind == StepKind.CREATE else "active"
+        is_new = step.kind in (StepKind.CREATE, StepKind.ADOPT)
+        wanted = "planned" if is_new else "active"
         if states[step.vm_id] != wanted:
             raise _wrong_state(step, states[step.vm_id])
-        if step.kind == StepKind.CREATE:
+        if is_new:
             states[step.vm_id] = "active"
         elif step.kind == StepKind.DELETE:
             states[step.vm_id] = "retired"

@@ -62,7 +62,7 @@ def _reversed(session: Session, row: ChangeStepRow) -> Step | None:
     step = entry.step
     if step.kind == StepKind.DELETE:
         raise Refused("{name} was deleted; that cannot be taken back.", name=step.name)
-    if not entry.has_effect:
+    if not entry.has_effect or step.kind == StepKind.ADOPT:
         return None
     if step.kind == StepKind.RESIZE:
         held = current_allocation(session, step.vm_id)

@@ -1,7 +1,9 @@
 """Plan and apply: the ledger and the clouds come to the file, once; what must not happen is refused whole."""
 
 import json
+import sqlite3
 import time
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,6 +13,7 @@ from cloudctl.core.estate import find_system, find_unit, units
 from cloudctl.core.identity import Role
 from cloudctl.core.inventory.draft import parse_draft
 from cloudctl.core.inventory.plan import load_plan, save_plan
+from cloudctl.core.quantity import Size
 from cloudctl.core.tables import AuditRow
 from cloudctl.operations.apply_inventory import apply_inventory
 from cloudctl.operations.execute_change import ChangeFailed
@@ -19,6 +22,7 @@ from cloudctl.operations.plan_inventory import plan_again, plan_inventory
 from cloudctl.operations.read_estate import read_estate
 from metering.allocations import current_allocations, history_of, size_of
 from metering.store import Seal, mark_sealed
+from provisioning.steps import create_step
 from provisioning.store import changes, find_vm, hosts, open_pool_driver, pools, vms
 
 NOW = datetime(2026, 9, 30, 16, tzinfo=UTC)
@@ -507,3 +511,56 @@ def test_four_thousand_machines_are_planned_in_a_few_seconds(ctx):
     began = time.process_time()
     assert plan_of(ctx, text).steps == ()
     assert max(fresh, time.process_time() - began) < 6
+
+
+# Adoption
+
+
+def found_in_the_cloud(ctx, name, size):
+    """A machine that somebody made in the pool's cloud without asking us."""
+    with ctx.reading() as session:
+        pool = next(pool for pool in pools(session) if pool.code == "lab")
+        driver = open_pool_driver(session, pool, ctx.home, ctx.clock)
+    driver.apply(create_step(-1, name, size, host="h1"))
+    driver.close()
+    with closing(sqlite3.connect(ctx.home / "clouds" / "lab" / "cloud.sqlite")) as cloud, cloud:
+        cloud.execute("UPDATE machine SET vm_id = NULL WHERE name = ?", (name,))
+
+
+def test_a_machine_nobody_answers_for_is_adopted_as_it_is_and_then_resized(ctx):
+    apply(ctx)
+    ctx.clock.advance(timedelta(hours=1))
+    found_in_the_cloud(ctx, "wild", Size(2, 4096, {"ssd": 50}))
+    ctx.clock.advance(timedelta(hours=1))
+    text = text_of(
+        MACHINES | {"wild": "system: school, pool: lab, vcpus: 4, memory_mib: 4096, storage_gib: {ssd: 50}"}
+    )
+
+    assert kinds(plan_of(ctx, text)) == [("adopt", "wild"), ("resize", "wild")]
+    apply(ctx, text)
+
+    with ctx.reading() as session:
+        pool = next(pool for pool in pools(session) if pool.code == "lab")
+        driver = open_pool_driver(session, pool, ctx.home, ctx.clock)
+        (machine,) = [machine for machine in driver.observe().machines if machine.name == "wild"]
+        row = find_vm(session, "wild")
+        driver.close()
+    assert (machine.vm_id, row.state, row.host, row.external_id) == (
+        row.id,
+        "active",
+        "h1",
+        machine.external_id,
+    )
+    assert machine.size == Size(4, 4096, {"ssd": 50})
+    assert held(ctx, "wild")[-1][1:] == (None, 4, "edu")
+    assert plan_of(ctx, text).steps == ()
+
+
+def test_a_plan_to_create_is_refused_when_the_cloud_has_got_such_a_machine_meanwhile(ctx, tmp_path):
+    apply(ctx)
+    text = text_of(MACHINES | {"wild": "system: school, pool: lab, vcpus: 2, memory_mib: 4096"})
+    save_plan(plan_of(ctx, text), tmp_path / "plan.json")
+    found_in_the_cloud(ctx, "wild", Size(2, 4096))
+
+    with pytest.raises(Refused, match="changed since this plan was saved"):
+        plan_again(ctx, load_plan(tmp_path / "plan.json"), "plan.json")

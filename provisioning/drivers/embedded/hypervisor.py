@@ -33,6 +33,8 @@ class Hypervisor:
             return self._create(step, machine, now)
         if step.kind == StepKind.DELETE:
             return self._delete(step, machine, now)
+        if step.kind == StepKind.ADOPT:
+            return self._adopt(step, machine, now)
         if machine is None:
             raise Refused("The cloud has no machine {name}.", name=step.name)
         self._require_up(machine.host)
@@ -84,6 +86,19 @@ class Hypervisor:
             )
         )
         return self._now_is(step.vm_id, at)
+
+    def _adopt(self, step: Step, machine: MachineRecord | None, now: int) -> Applied:
+        """Writes our id on a machine that carries none; it goes on as it was."""
+        if machine is None:
+            unclaimed = self.store.machines("name = ? AND vm_id IS NULL", step.name)
+            if not unclaimed:
+                raise Refused("The cloud has no machine {name} without an owner.", name=step.name)
+            if unclaimed[0].size != wanted_size(step):
+                raise Refused("The cloud has a machine {name} of another size.", name=step.name)
+            self._require_up(unclaimed[0].host)
+            machine = replace(unclaimed[0], vm_id=step.vm_id)
+            self.store.put_machine(machine)
+        return _applied(self.store.first_noted(step.vm_id, "adopted", now), machine)
 
     def _delete(self, step: Step, machine: MachineRecord | None, now: int) -> Applied:
         if machine is None:

@@ -176,10 +176,15 @@ class CloudStore:
 
     def first_asked(self, vm_id: int, kind: str, at_us: int) -> int:
         """When a step that is late was first asked for."""
-        with self.writing() as connection:
-            connection.execute("INSERT OR IGNORE INTO asked VALUES (?, ?, ?)", (vm_id, kind, at_us))
-            query = "SELECT at_us FROM asked WHERE vm_id = ? AND kind = ?"
-            return int(connection.execute(query, (vm_id, kind)).fetchone()[0])
+        with self.writing():
+            return self.first_noted(vm_id, kind, at_us)
+
+    def first_noted(self, vm_id: int, kind: str, at_us: int) -> int:
+        """The first instant noted of a machine under a word; within `writing`."""
+        connection = self._connection()
+        connection.execute("INSERT OR IGNORE INTO asked VALUES (?, ?, ?)", (vm_id, kind, at_us))
+        query = "SELECT at_us FROM asked WHERE vm_id = ? AND kind = ?"
+        return int(connection.execute(query, (vm_id, kind)).fetchone()[0])
 
     def close(self) -> None:
         if self._opened is not None:
