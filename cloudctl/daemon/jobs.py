@@ -5,17 +5,33 @@ from datetime import datetime, time, timedelta
 
 from cloudctl.core.settings import Settings
 from cloudctl.daemon.runner import CatchUp, Job
-from cloudctl.daemon.schedule import Daily, Every
+from cloudctl.daemon.schedule import Daily, Every, Monthly
 from cloudctl.operations.collect_usage import Workers, sweep
 from cloudctl.operations.context import Context
+from cloudctl.operations.deem_statements import deem_statements
+from cloudctl.operations.draft_ended_month import draft_ended_month, month_before
+from cloudctl.operations.find_drift import find_drift
 from cloudctl.operations.forget_runs import forget_old_runs
+from cloudctl.operations.open_review import open_review
+from cloudctl.operations.resume_changes import resume_changes
+from cloudctl.operations.review_deadlines import pass_review_deadlines
+from cloudctl.operations.watch_cases import watch_cases
+
+HOUR_S = 3600
+# Records of jobs that run all day are kept this long; those of days and months stay.
+KEEP_RUNS = timedelta(days=35)
 
 
 def all_jobs(settings: Settings) -> tuple[Job, ...]:
     """Every job there is, in the order in which a start catches up."""
     return (
         Job("sweep", Every(settings.metering.interval_s), _sweep(), CatchUp.GAP),
-        Job("retention", Daily(time(3, 30)), _retention),
+        Job("reconcile", Every(HOUR_S), _reconcile, CatchUp.LATEST),
+        Job("deadlines", Every(HOUR_S), _deadlines, CatchUp.LATEST),
+        Job("watch", Every(HOUR_S), _watch, CatchUp.LATEST),
+        Job("drafting", Monthly(1, time(5, 0)), _drafting, CatchUp.EACH),
+        Job("review", Monthly(1, time(6, 0)), _review, CatchUp.LATEST),
+        Job("retention", Daily(time(3, 30)), _retention, CatchUp.LATEST),
     )
 
 
@@ -31,5 +47,40 @@ def _sweep() -> Callable[[Context, datetime], str]:
     return run
 
 
+def _reconcile(ctx: Context, period: datetime) -> str:
+    resumed, drift = resume_changes(ctx), find_drift(ctx)
+    parts = [f"{len(drift.rows)} differences"]
+    parts += [f"{len(resumed.ended)} changes carried on"] if resumed.ended else []
+    parts += [f"changes failed: {', '.join(map(str, resumed.failed))}"] if resumed.failed else []
+    parts += [f"changes waiting: {', '.join(map(str, resumed.busy))}"] if resumed.busy else []
+    parts += [f"no answer from {', '.join(drift.unreachable)}"] if drift.unreachable else []
+    return "; ".join(parts)
+
+
+def _deadlines(ctx: Context, period: datetime) -> str:
+    passed, deemed = pass_review_deadlines(ctx), deem_statements(ctx)
+    return (
+        f"{len(passed.reminded)} cases reminded, {len(passed.silent)} silent, {len(passed.decided)} decided; "
+        f"{len(deemed)} statements deemed accepted"
+    )
+
+
+def _watch(ctx: Context, period: datetime) -> str:
+    return f"{len(watch_cases(ctx))} cases watched"
+
+
+def _drafting(ctx: Context, period: datetime) -> str:
+    month, drafted = month_before(ctx, period), draft_ended_month(ctx, period)
+    if drafted is None:
+        return f"{month} needs no draft"
+    return f"{month}: {drafted.statements} statements, {drafted.held_back} lines held back"
+
+
+def _review(ctx: Context, period: datetime) -> str:
+    opening = open_review(ctx)
+    return f"{len(opening.cases)} cases opened, {len(opening.expired)} expired, rule version {opening.rule_version}"
+
+
 def _retention(ctx: Context, period: datetime) -> str:
-    return f"{forget_old_runs(ctx, ['sweep'], timedelta(days=35))} run records dropped"
+    frequent = ["sweep", "reconcile", "deadlines", "watch"]
+    return f"{forget_old_runs(ctx, frequent, KEEP_RUNS)} run records dropped"
