@@ -4,6 +4,7 @@ It holds among the processes of one machine; the ledger's step states refuse wha
 """
 
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,10 @@ def held_change(home: Path, change_id: int) -> Iterator[None]:
             raise Refused(
                 "Change {number} is being carried out by another process.", number=change_id
             ) from None
-        yield
-        # Removed while still held, so that whoever opened it meanwhile fails or makes a new one.
-        path.unlink(missing_ok=True)
+        if not path.exists() or path.stat().st_ino != os.fstat(file.fileno()).st_ino:
+            # Whoever held it removed it between our opening and our locking it: a newcomer may hold another.
+            raise Refused("Change {number} has moved on; look at it again.", number=change_id)
+        try:
+            yield
+        finally:
+            path.unlink()

@@ -11,14 +11,16 @@ from cloudctl.core.errors import CloudctlError, Message, Refused
 from cloudctl.core.identity import Role
 from cloudctl.operations.change_journal import LedgerJournal, entries_of
 from cloudctl.operations.change_lock import held_change
-from cloudctl.operations.collect_usage import sample_before_change
+from cloudctl.operations.collect_usage import sample_before_change, sample_store
 from cloudctl.operations.context import Context
 from cloudctl.operations.plan_change import lay_out, observe_pools, opened_drivers
 from cloudctl.operations.show_change import ChangeOutcome, outcome_of
 from metering.allocations import current_allocation, size_of
+from metering.samples.presence import has_samples
+from metering.store import seals
 from provisioning.driver import Driver
 from provisioning.executor import ChangeState, Entry, StepState, execute, undo
-from provisioning.model import Capability, Step
+from provisioning.model import Capability, Step, StepKind
 from provisioning.steps import plan_checksum
 from provisioning.store import find_change, get_vm
 from provisioning.tables import ChangeRow, ChangeStepRow
@@ -184,7 +186,25 @@ class _Run:
             raise Refused("Change {number} has no work orders out.", number=self.change_id)
         if done_at > self.ctx.clock.now():
             raise Refused("{time} lies in the future.", time=done_at.isoformat())
+        self._require_open_past(done_at)
         self._journal([], {}).report(done_at)
+
+    def _require_open_past(self, done_at: datetime) -> None:
+        """What was held in a closed month stays; and no sample may have been stamped with what is now corrected."""
+        store = sample_store(self.ctx)
+        with self.ctx.reading() as session:
+            for seal in seals(session):
+                if done_at < seal.end:
+                    raise Refused("{time} lies in a month that is closed.", time=done_at.isoformat())
+            for entry in entries_of(session, self.change_id):
+                changes_held = entry.step.kind in (StepKind.CREATE, StepKind.RESIZE, StepKind.DELETE)
+                if changes_held and has_samples(store, session, entry.step.vm_id, done_at):
+                    raise Refused(
+                        "{name} has samples after {time}, stamped with what it held before.",
+                        name=entry.step.name,
+                        time=done_at.isoformat(),
+                        hint=Message("Report work orders before that time's usage is imported."),
+                    )
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[list[Entry], dict[str, Driver]]]:

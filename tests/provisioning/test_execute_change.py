@@ -5,17 +5,21 @@ from datetime import timedelta
 
 import pytest
 
+from cloudctl.core.database import to_micros
 from cloudctl.core.errors import Refused, Unreachable
 from cloudctl.core.identity import Role
 from cloudctl.core.outbox import notices
 from cloudctl.core.quantity import Size
+from cloudctl.operations.collect_usage import sample_store, sweep
 from cloudctl.operations.execute_change import ChangeFailed, begin_change, change_machines, run_change
 from cloudctl.operations.plan_change import opened_drivers, plan_change
 from cloudctl.operations.roll_back_change import roll_back_change
 from metering.allocations import current_allocation, history_of, size_of
+from metering.samples.model import Sample
+from metering.tables import SampleSealRow
 from provisioning.drivers.embedded.faults import Faults, StepFault, write_faults
 from provisioning.steps import create_step, delete_step, migrate_step, resize_step
-from provisioning.store import find_vm
+from provisioning.store import change_steps, find_vm
 from tests.provisioning.estate import HALF, SMALL, build_estate, declared_vm, planned_vm
 
 
@@ -50,6 +54,14 @@ def fault(ctx, *steps, **others):
     write_faults(ctx.home / "clouds" / "lab", Faults(steps=steps, **others))
 
 
+def a_sample(vm, allocation, end):
+    end_us = to_micros(end)
+    used = (10**9, 0, 8192, 2**30, 100, None, None, None)
+    return Sample(
+        vm, allocation, end_us - 300_000_000, end_us, "running", 4, *used, *["measured"] * 2, "unknown"
+    )
+
+
 def test_a_created_machine_stands_in_cloud_and_ledger(ctx, estate):
     vm = made(ctx, estate)
     with ctx.reading() as session:
@@ -68,8 +80,6 @@ def test_a_resize_splits_the_allocation_at_the_clouds_instant(ctx, estate):
 
 
 def test_a_machine_is_sampled_right_before_its_size_changes(ctx, estate):
-    from cloudctl.operations.collect_usage import sample_store, sweep
-
     vm = made(ctx, estate)
     sweep(ctx)
     ctx.clock.advance(timedelta(minutes=7))
@@ -164,8 +174,6 @@ def test_room_is_spoken_for_as_soon_as_a_change_is_journalled(ctx, estate):
         vm = planned_vm(ctx, name, estate.lab, estate.tax)
         change = begin_change(ctx, [create_step(vm, name, big)], "test")
         with ctx.reading() as session:
-            from provisioning.store import change_steps
-
             assert change_steps(session, change)[0].after["host"] == host
     four = planned_vm(ctx, "four", estate.lab, estate.tax)
     with pytest.raises(Refused, match="No host can take four") as refusal:
@@ -275,6 +283,25 @@ def test_a_work_order_is_not_done_in_the_future_nor_before_the_allocation(ctx, e
     with pytest.raises(Refused, match="cannot end"):
         run_change(ctx, 1, done_at=ctx.clock.now() - timedelta(days=8))
     assert run_change(ctx, 1).state == "ordered"
+
+
+def test_a_work_order_is_not_reported_into_time_that_was_sampled_or_closed(ctx, estate):
+    vm = declared_vm(ctx, "pub-1", estate)
+    change_machines(ctx, [resize_step(vm, "pub-1", SMALL, HALF)], "cut")
+    ctx.clock.advance(timedelta(days=2))
+    now = ctx.clock.now()
+    with ctx.writing() as session:
+        allocation = current_allocation(session, vm)
+        sample_store(ctx).append(session, [a_sample(vm, allocation.id, now - timedelta(hours=1))])
+    with pytest.raises(Refused, match="pub-1 has samples after"):
+        run_change(ctx, 1, done_at=now - timedelta(hours=2))
+    with ctx.writing() as session:
+        session.add(
+            SampleSealRow(start=now - timedelta(days=1), end=now - timedelta(minutes=40), sealed_at=now)
+        )
+    with pytest.raises(Refused, match="a month that is closed"):
+        run_change(ctx, 1, done_at=now - timedelta(minutes=50))
+    assert run_change(ctx, 1, done_at=now - timedelta(minutes=30)).state == "done"
 
 
 def test_a_withdrawn_work_order_says_so_to_the_provider(ctx, estate):
