@@ -13,12 +13,26 @@ from zoneinfo import ZoneInfo
 from reports.charts.model import Chart
 
 # money: fen as int; price: yuan as Decimal; percent and share: a fraction; share is drawn with a small bar;
-# change: a signed fraction; number: a quantity; instant and date: a time in the site's zone.
+# change: a signed fraction; number: an exact quantity; measure: a measured one, printed in few digits; instant and
+# date: a time in the site's zone.
 Kind = Literal[
-    "text", "code", "count", "number", "money", "price", "percent", "share", "change", "instant", "date"
+    "text",
+    "code",
+    "count",
+    "number",
+    "measure",
+    "money",
+    "price",
+    "percent",
+    "share",
+    "change",
+    "instant",
+    "date",
 ]
 Cell = str | int | float | Decimal | datetime | date | None
-NUMERIC: frozenset[Kind] = frozenset({"count", "number", "money", "price", "percent", "share", "change"})
+NUMERIC: frozenset[Kind] = frozenset(
+    {"count", "number", "measure", "money", "price", "percent", "share", "change"}
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ def figure_text(value: int | float | Decimal, kind: Kind) -> str:
         return change_text(float(value))
     if kind == "price":
         return price_text(Decimal(value))
-    return number_text(value)
+    return measure_text(float(value)) if kind == "measure" else number_text(value)
 
 
 def money_text(amount_fen: int) -> str:
@@ -63,6 +63,13 @@ def number_text(value: int | float | Decimal) -> str:
     rounded = exact.quantize(Decimal("0.01"), ROUND_HALF_UP)
     text = f"{rounded:,}".rstrip("0").rstrip(".") if rounded % 1 else f"{rounded:,.0f}"
     return text.replace("-", MINUS)
+
+
+def measure_text(value: float) -> str:
+    """Three to four digits that say something: 7.52, 118.4, 9,931."""
+    places = 0 if abs(value) >= 1000 else 1 if abs(value) >= 100 else 2
+    text = f"{value:,.{places}f}"
+    return (text.rstrip("0").rstrip(".") if places else text).replace("-", MINUS)
 
 
 def instant_text(value: datetime, zone: ZoneInfo) -> str:

@@ -24,6 +24,11 @@ from cloudctl.operations.initialise import initialise
 # 2026-10-01T00:00+08:00, where every test home's clock begins.
 START = datetime(2026, 9, 30, 16, tzinfo=UTC)
 
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="Write golden files afresh from what tests make.")
+
+
 # Timings of a shared machine are no property of the code.
 hypothesis_settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 hypothesis_settings.load_profile("house")

@@ -22,7 +22,7 @@ from reports.charts.svg import (
 )
 
 LEFT, RIGHT, TOP, BOTTOM = 48, 66, 30, 24
-HEIGHT = 216
+HEIGHT, LOW_HEIGHT = 216, 134
 DASHES = (None, "5 3", "1.5 2.5")
 MARK_DASH = "7 3 1.5 3"
 HATCH = (
@@ -33,7 +33,8 @@ HATCH = (
 
 
 def draw_lines(chart: LineChart, zone: ZoneInfo) -> str:
-    floor, right = HEIGHT - BOTTOM, WIDTH - RIGHT
+    height = LOW_HEIGHT if chart.is_low else HEIGHT
+    floor, right = height - BOTTOM, WIDTH - RIGHT
     tops = [value for series in chart.series for value in series.values] + [
         mark.value for mark in chart.marks
     ]
@@ -54,7 +55,7 @@ def draw_lines(chart: LineChart, zone: ZoneInfo) -> str:
         line(LEFT, floor, right, floor, stroke=INK, stroke_width=1),
         *_legend(chart),
     ]
-    return drawing(chart.name, chart.title, chart.description, HEIGHT, body)
+    return drawing(chart.name, chart.title, chart.description, height, body)
 
 
 def _grid(chart: LineChart, scale: Scale, right: float) -> list[str]:

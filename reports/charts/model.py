@@ -33,7 +33,10 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class LineChart:
-    """Values over time. times: starts of equal buckets; the first series is filled down to the axis."""
+    """Values over time. times: starts of equal buckets; the first series is filled down to the axis.
+
+    is_low: drawn at a little more than half the height, where several stand on one page.
+    """
 
     name: str
     title: str
@@ -44,6 +47,7 @@ class LineChart:
     series: tuple[Series, ...]
     marks: tuple[Mark, ...] = ()
     events: tuple[Event, ...] = ()
+    is_low: bool = False
     empty: str = ""
 
 

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from reports.charts.model import Measure
 
 
+# Nothing that is charted differs by less; below it, arithmetic of axes runs out of digits.
+SMALLEST = 1e-9
+
+
 @dataclass(frozen=True, slots=True)
 class Scale:
     """Values [bottom, top] onto pixels [start, end]; ticks are round numbers, bottom is 0 or below."""
@@ -31,7 +35,9 @@ class Scale:
 def scale_for(highest: float, start: float, end: float, lowest: float = 0.0) -> Scale:
     """A scale of about five steps from 0 (or below, where `lowest` is) to the first tick not under `highest`."""
     highest, lowest = max(highest, 0.0), min(lowest, 0.0)
-    span = highest - lowest if highest > lowest and math.isfinite(highest - lowest) else 1.0
+    span = highest - lowest
+    if not (SMALLEST < span < math.inf):
+        span = 1.0
     magnitude = 10 ** math.floor(math.log10(span / 5))
     step = next(m * magnitude for m in (1, 2, 2.5, 5, 10, 20) if m * magnitude * 5 >= span * (1 - 1e-9))
     top = step * max(math.ceil(highest / step - 1e-9), 1 if lowest == 0 else 0)

@@ -165,7 +165,9 @@ def _brief(case: CaseReport, reader: Reader) -> Part:
             "The unit has not answered; its time ran until {at}.",
             at=instant_text(case.answer_by, reader.zone),
         )
-    charts = tuple(ChartBlock(meter_chart(case, meter, reader)) for meter in case.meters if meter.is_marked)
+    charts = tuple(
+        ChartBlock(meter_chart(case, meter, reader, is_low=True)) for meter in case.meters if meter.is_marked
+    )
     blocks: tuple[Block, ...] = (
         case_facts(case, reader),
         case_figures(case, reader),

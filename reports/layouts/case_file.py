@@ -57,8 +57,6 @@ def _front(report: CaseReport, reader: Reader) -> Part:
         case_figures(report, reader),
         _proposal(report, reader),
         meter_table(report, reader),
-        _votes(report, reader),
-        _panel_signatures(report, reader),
     )
     return Part("case", "", texts.text("Case file"), blocks)
 
@@ -174,16 +172,16 @@ def meter_table(report: CaseReport, reader: Reader) -> Table:
         (
             Column("meter", texts.text("Resource"), "text", 14),
             Column("marked", texts.text("Marked"), "text", 7),
-            Column("held", texts.text("Held"), "number", 8, measured),
-            Column("used", texts.text("Used"), "number", 8, measured),
+            Column("held", texts.text("Held"), "measure", 8, measured),
+            Column("used", texts.text("Used"), "measure", 8, measured),
             Column("mean", texts.text("Utilisation"), "share", 9, measured),
             Column("p95", "P95", "percent", 8, measured),
             Column("max", texts.text("Highest"), "percent", 8, measured),
             Column("coverage", texts.text("Coverage"), "percent", 8, measured),
-            Column("load_p95", "P95", "number", 8, load),
-            Column("load_max", texts.text("Highest"), "number", 8, load),
-            Column("present", texts.text("Present"), "number", 8, proposal),
-            Column("proposed", texts.text("Proposed"), "number", 8, proposal),
+            Column("load_p95", "P95", "measure", 8, load),
+            Column("load_max", texts.text("Highest"), "measure", 8, load),
+            Column("present", texts.text("Present"), "measure", 8, proposal),
+            Column("proposed", texts.text("Proposed"), "measure", 8, proposal),
             Column("expected_p95", texts.text("Expected P95"), "percent", 9, proposal),
             Column("verdict", texts.text("Conclusion"), "text", 14),
         ),
@@ -230,34 +228,34 @@ def _evidence_part(report: CaseReport, reader: Reader) -> Part:
     texts = reader.texts
     title = texts.text("Use over the window")
     charts = tuple(ChartBlock(meter_chart(report, meter, reader)) for meter in report.meters)
+    known: list[tuple[Cell, ...]] = [
+        (
+            texts.text("Share of the time in which the load would exceed the target of the proposed size"),
+            _share(report.tight_share),
+        ),
+        (texts.text("Share of memory samples that count page cache"), _share(report.memory_coarse_share)),
+    ]
+    # Asked of machines that hardly compute alone: of others nobody needs to know.
+    if report.network_bytes_per_s is not None:
+        known.append(
+            (texts.text("Network traffic in the last days"), _rate(report.network_bytes_per_s, reader))
+        )
+    if report.disk_written_bytes_per_s is not None:
+        known.append(
+            (texts.text("Disk writes in the last days"), _rate(report.disk_written_bytes_per_s, reader))
+        )
     figures = Table(
         "recent",
         texts.text("Other evidence"),
-        (
-            Column("what", texts.text("Figure"), "text", 50),
-            Column("value", texts.text("Value"), "text", 30),
-        ),
-        (
-            (texts.text("Network traffic in the last days"), _rate(report.network_bytes_per_s, reader)),
-            (texts.text("Disk writes in the last days"), _rate(report.disk_written_bytes_per_s, reader)),
-            (
-                texts.text(
-                    "Share of the time in which the load would exceed the target of the proposed size"
-                ),
-                _share(report.tight_share),
-            ),
-            (texts.text("Share of memory samples that count page cache"), _share(report.memory_coarse_share)),
-            (
-                texts.text("Hash of the frozen evidence"),
-                f"{report.evidence_algorithm.upper()} {report.evidence_hash}",
-            ),
-            (texts.text("Hash of the rule"), report.rule.hash),
-        ),
+        (Column("what", texts.text("Figure"), "text", 50), Column("value", texts.text("Value"), "text", 30)),
+        tuple(known),
     )
     return Part("evidence", title, texts.text("Evidence"), (*charts, figures), breaks=True)
 
 
-def meter_chart(report: CaseReport, meter: MeterEvidence, reader: Reader) -> LineChart:
+def meter_chart(
+    report: CaseReport, meter: MeterEvidence, reader: Reader, *, is_low: bool = False
+) -> LineChart:
     """Mean and highest use per bucket, as a share of the present size, with the rule's line and the P95."""
     texts = reader.texts
     name = label(reader, "meter", meter.meter)
@@ -288,6 +286,7 @@ def meter_chart(report: CaseReport, meter: MeterEvidence, reader: Reader) -> Lin
         ),
         marks=tuple(marks),
         events=tuple(events),
+        is_low=is_low,
         empty=texts.text("Nothing was measured."),
     )
 
@@ -361,7 +360,7 @@ def _panel_signatures(report: CaseReport, reader: Reader) -> Signatures:
 
 def _course_part(report: CaseReport, reader: Reader) -> Part:
     texts, zone = reader.texts, reader.zone
-    title = texts.text("Course of the case")
+    title = texts.text("Opinions, votes and course")
 
     def when(at: object) -> str:
         return instant_text(at, zone) if hasattr(at, "astimezone") else texts.text("not yet")  # type: ignore[arg-type]
@@ -401,7 +400,24 @@ def _course_part(report: CaseReport, reader: Reader) -> Part:
         ),
         empty=texts.text("Nothing has happened yet."),
     )
-    return Part("course", title, title, (facts, history), breaks=True)
+    hashes = Facts(
+        (
+            (
+                texts.text("Hash of the frozen evidence"),
+                f"{report.evidence_algorithm.upper()} {report.evidence_hash}",
+            ),
+            (texts.text("Hash of the rule"), report.rule.hash),
+        ),
+        columns=1,
+    )
+    blocks: tuple[Block, ...] = (
+        _votes(report, reader),
+        _panel_signatures(report, reader),
+        facts,
+        history,
+        hashes,
+    )
+    return Part("course", title, texts.text("Course of the case"), blocks, breaks=True)
 
 
 def _share(value: float | None) -> str:
@@ -412,9 +428,7 @@ def _rule_share(value: str) -> str:
     return f"{number_text(float(value) * 100)}%"
 
 
-def _rate(value: float | None, reader: Reader) -> str:
-    if value is None:
-        return "—"
+def _rate(value: float, reader: Reader) -> str:
     return reader.texts.text("{rate} KiB/s", rate=number_text(value / 1024))
 
 

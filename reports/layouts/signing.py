@@ -47,7 +47,7 @@ def signature_box(
             texts.text(
                 "{act}: {name}, {at}",
                 act=label(reader, "act", signing.act),
-                name=signing.name,
+                name=person_text(signing.name, reader),
                 at=instant_text(signing.at, reader.zone),
             )
             for signing in recorded
@@ -55,6 +55,11 @@ def signature_box(
         blanks=(texts.text("Signature:"), texts.text("Date:")),
         seal=texts.text("(seal)"),
     )
+
+
+def person_text(name: str, reader: Reader) -> str:
+    """A person by name; what a job did by itself is said so."""
+    return reader.texts.text("the system, by itself") if name.startswith("job:") else name
 
 
 def acts_table(signings: Sequence[Signing], reader: Reader) -> Table:
@@ -74,7 +79,7 @@ def acts_table(signings: Sequence[Signing], reader: Reader) -> Table:
             (
                 signing.at,
                 label(reader, "act", signing.act),
-                signing.name,
+                person_text(signing.name, reader),
                 label(reader, "role", signing.role),
                 signing.reason,
             )

@@ -335,7 +335,12 @@ def _remarks(report: SummaryReport, reader: Reader) -> Part:
             Column("since", texts.text("Since"), "date", 12),
         ),
         tuple(
-            (named(item.unit), label(reader, "hold_ground", item.hold.ground), item.hold.reason, item.hold.since)
+            (
+                named(item.unit),
+                label(reader, "hold_ground", item.hold.ground),
+                item.hold.reason,
+                item.hold.since,
+            )
             for item in report.holds
         ),
         empty=texts.text("No unit's funding is on hold."),

@@ -6,6 +6,8 @@ from reports.document import Block, Cell, ChartBlock, Column, Part, Table
 from reports.layouts.wording import Reader, label
 
 MIB_PER_GIB = 1024
+# More bars than that do not fit on a page; the table beside the chart has them all.
+MOST_BARS = 46
 
 
 def use_columns(reader: Reader, *, with_p95: bool = True) -> tuple[Column, ...]:
@@ -15,13 +17,13 @@ def use_columns(reader: Reader, *, with_p95: bool = True) -> tuple[Column, ...]:
     for meter, unit in units.items():
         band = texts.text("{meter} ({unit})", meter=label(reader, "meter", meter), unit=unit)
         columns += [
-            Column(f"{meter}_held", texts.text("Held"), "number", 9, band, is_summed=True),
-            Column(f"{meter}_used", texts.text("Used"), "number", 9, band, is_summed=True),
+            Column(f"{meter}_held", texts.text("Held"), "measure", 9, band, is_summed=True),
+            Column(f"{meter}_used", texts.text("Used"), "measure", 9, band, is_summed=True),
             Column(f"{meter}_mean", texts.text("Utilisation"), "share", 9, band),
         ]
         if with_p95:
-            columns.append(Column(f"{meter}_p95", "P95", "percent", 8, band))
-    columns.append(Column("coverage", texts.text("Coverage"), "percent", 8))
+            columns.append(Column(f"{meter}_p95", "P95", "percent", 9, band))
+    columns.append(Column("coverage", texts.text("Coverage"), "percent", 9))
     return tuple(columns)
 
 
@@ -48,8 +50,8 @@ def meter_table(reader: Reader, use: Use) -> Table:
         (
             Column("meter", texts.text("Resource"), "text", 16),
             Column("unit", texts.text("Measured in"), "text", 10),
-            Column("held", texts.text("Held"), "number", 14),
-            Column("used", texts.text("Used"), "number", 14),
+            Column("held", texts.text("Held"), "measure", 14),
+            Column("used", texts.text("Used"), "measure", 14),
             Column("mean", texts.text("Utilisation"), "share", 14),
             Column("coverage", texts.text("Coverage"), "percent", 12),
         ),
@@ -120,6 +122,10 @@ def use_bars(reader: Reader, name: str, meter: str, entries: list[tuple[str, Use
     picked: list[tuple[str, MeterUse]] = [(who, getattr(use, meter)) for who, use in entries]
     shown = [(who, figures, figures.held / scale) for who, figures in picked if figures.held]
     title = texts.text("{meter} held and used, by {whose}", meter=label(reader, "meter", meter), whose=whose)
+    if len(shown) > MOST_BARS:
+        least = sorted((held for _, _, held in shown), reverse=True)[MOST_BARS - 1]
+        shown = [entry for entry in shown if entry[2] >= least][:MOST_BARS]
+        title = texts.text("{title} (the {count} largest)", title=title, count=MOST_BARS)
     return PairBars(
         name=name,
         title=title,

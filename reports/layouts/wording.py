@@ -53,12 +53,12 @@ def currency_sign(currency: str) -> str:
 
 def size_text(reader: Reader, size: Size) -> str:
     """A size in full, its storage by tier."""
-    storage = " + ".join(f"{gib} {label(reader, 'tier', tier)}" for tier, gib in size.storage_gib.items())
+    storage = " + ".join(f"{gib} GiB {label(reader, 'tier', tier)}" for tier, gib in size.storage_gib.items())
     return reader.texts.text(
-        "{vcpus} vCPU, {memory} GiB memory, {storage} GiB storage",
+        "{vcpus} vCPU, {memory} GiB memory, {storage} storage",
         vcpus=size.vcpus,
         memory=gib_text(size.memory_mib),
-        storage=storage or 0,
+        storage=storage or "0 GiB",
     )
 
 

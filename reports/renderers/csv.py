@@ -27,6 +27,8 @@ def render_csv(keys: Sequence[str], rows: Sequence[Mapping[str, Any]], zone: Zon
 def _cell(key: str, value: Any, zone: ZoneInfo) -> Any:
     if value is None:
         return ""
+    if isinstance(value, bool):
+        return str(value).lower()
     if key.endswith(MONEY):
         return yuan_text(value)
     if isinstance(value, datetime):

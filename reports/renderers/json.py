@@ -1,4 +1,4 @@
-"""A report's figures as canonical JSON: sorted keys, exact decimals as text, times in the site's zone."""
+"""A report's figures as canonical JSON: sorted keys, money as decimal text, times in the site's zone."""
 
 import json
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from cloudctl.core.money import yuan_text
 
-MONEY = "_fen"
+MONEY, PRICE = "_fen", "price"
 
 
 def render_json(dataset: Any, zone: ZoneInfo) -> bytes:
@@ -22,7 +22,8 @@ def render_json(dataset: Any, zone: ZoneInfo) -> bytes:
 
 
 def plain(value: Any, zone: ZoneInfo) -> Any:
-    """Dataclasses to objects. A field `x_fen` becomes `x`, a decimal string of yuan, as the contract has it."""
+    """Dataclasses to objects. A field `x_fen` becomes `x`, a decimal string of yuan, as the contract has it, and so
+    is a price; other quantities are numbers."""
     if is_dataclass(value) and not isinstance(value, type):
         return dict(_entry(f.name, getattr(value, f.name), zone) for f in fields(value))
     if isinstance(value, Mapping):
@@ -35,6 +36,8 @@ def plain(value: Any, zone: ZoneInfo) -> Any:
 
 
 def _entry(key: str, value: Any, zone: ZoneInfo) -> tuple[str, Any]:
+    if isinstance(value, Decimal) and key.endswith(PRICE):
+        return key, f"{value:f}"
     if not key.endswith(MONEY):
         return key, plain(value, zone)
     name = key.removesuffix(MONEY)
@@ -49,7 +52,7 @@ def _scalar(value: Any, zone: ZoneInfo) -> Any:
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Decimal):
-        return f"{value:f}"
+        return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, Fraction):
         return f"{value.numerator}/{value.denominator}"
     return value

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from cloudctl.core.quantity import Size
 from metering.allocations import allocations_between, size_of
 from metering.samples.store import SampleStore
-from metering.settlement.model import Period, Signature
+from metering.settlement.model import Act, Period, Signature
 from metering.settlement.store import ItemAmount, item_amounts, read_period
 from policies.funding.model import BudgetKind
 from reports.datasets.shared import Imprint
@@ -139,6 +139,11 @@ def last_months(period: str) -> list[str]:
     while len(months) < MONTHS:
         months.append(month_before(months[-1]))
     return months[::-1]
+
+
+def act_order(signature: Signature) -> tuple[datetime, int]:
+    """By time; acts of one instant in the order of a month's course."""
+    return signature.at, list(Act).index(signature.act)
 
 
 def as_signing(signature: Signature) -> Signing:

@@ -17,7 +17,7 @@ from reports.datasets.statement import (
     SystemCharge,
 )
 from reports.sources.estate import Estate
-from reports.sources.month import Month, as_signing
+from reports.sources.month import Month, act_order, as_signing
 
 HOUR_US = Decimal(3_600_000_000)
 
@@ -26,7 +26,7 @@ def statement_report(month: Month, statement: Statement) -> StatementReport:
     """What one statement of the month prints."""
     period, unit, provider = month.period, statement.unit, statement.provider
     lines = tuple(charge_line(line, month.estate) for line in statement.lines)
-    signings = sorted((*statement.signatures, *period.signatures), key=lambda signature: signature.at)
+    signings = sorted((*statement.signatures, *period.signatures), key=act_order)
     return StatementReport(
         imprint=month.imprint_for({line.pool for line in statement.lines}),
         period=period.period,

@@ -13,7 +13,7 @@ from reports.datasets.summary import (
     UnitLine,
     UnitSaving,
 )
-from reports.sources.month import Month, as_signing
+from reports.sources.month import Month, act_order, as_signing
 from reports.sources.statement import charge_line
 
 
@@ -48,9 +48,7 @@ def summary_report(month: Month) -> SummaryReport:
             for s in period.statements
             for line in s.lines
         ),
-        signings=tuple(
-            as_signing(signature) for signature in sorted(period.signatures, key=lambda one: one.at)
-        ),
+        signings=tuple(as_signing(signature) for signature in sorted(period.signatures, key=act_order)),
         seal_hash=period.seal_hash,
         seal_algorithm=period.seal_algorithm,
     )

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -287,3 +288,23 @@ def hostile_statement() -> Callable[[str], StatementReport]:
         )
 
     return make
+
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, bytes], None]:
+    """golden(name, content): the same bytes as the file kept; a missing file fails. --update-golden writes it."""
+
+    def compare(name: str, content: bytes) -> None:
+        path = GOLDEN / name
+        if request.config.getoption("--update-golden"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        assert path.exists(), (
+            f"there is no golden file {name}: look at what was made, then run with --update-golden"
+        )
+        assert content.decode() == path.read_bytes().decode()
+
+    return compare

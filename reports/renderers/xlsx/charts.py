@@ -64,7 +64,7 @@ class ChartSheet:
             self._series(first, 0, count, {"fill": {"color": "#BCD3E2"}, "gap": 60, "overlap": -5})
         )
         native.add_series(self._series(first, 1, count, {"fill": {"color": PALETTE[0]}}))
-        native.set_y_axis({"reverse": True})
+        native.set_y_axis({"reverse": True, "interval_unit": 1, "num_font": {"size": 8}})
         native.set_x_axis(
             {"num_format": "#,##0", "major_gridlines": {"visible": True, "line": {"color": "#D9D9D9"}}}
         )

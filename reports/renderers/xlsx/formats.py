@@ -8,6 +8,7 @@ from reports.document import Kind
 NUMBER_FORMATS: dict[Kind, str] = {
     "count": "#,##0",
     "number": "#,##0.00",
+    "measure": "#,##0.00",
     "money": "#,##0.00",
     "price": "#,##0.00####",
     "percent": "0.0%",

@@ -110,7 +110,9 @@ def _widths(part: Part) -> tuple[float, ...]:
 
 def chart_rows(chart: Chart) -> int:
     """Rows a native chart covers: bars need their height per category."""
-    return max(CHART_ROWS, 4 + len(chart.categories)) if isinstance(chart, PairBars) else CHART_ROWS
+    return (
+        max(CHART_ROWS, 4 + -(-len(chart.categories) * 5 // 4)) if isinstance(chart, PairBars) else CHART_ROWS
+    )
 
 
 def height(block: Block) -> int:
