@@ -152,8 +152,13 @@ def _shown(value: Any, zone: ZoneInfo) -> str:
             local = value.astimezone(zone)
             return local.strftime("%Y-%m-%d %H:%M:%S" if local.second else "%Y-%m-%d %H:%M")
         case Mapping():
-            return " ".join(f"{key}={_shown(item, zone)}" for key, item in value.items())
+            return " ".join(f"{key}={_inner(item, zone)}" for key, item in value.items())
         case list() | tuple():
             return ", ".join(_shown(item, zone) for item in value)
         case _:
             return str(value)
+
+
+def _inner(value: Any, zone: ZoneInfo) -> str:
+    """A value inside another; one with parts of its own is kept together."""
+    return f"({_shown(value, zone)})" if isinstance(value, Mapping) and value else _shown(value, zone)
