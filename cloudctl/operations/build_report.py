@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -237,7 +238,8 @@ def _write(path: Path, content: bytes, about: Sequence[str | None]) -> BuiltFile
             os.fsync(sink.fileno())
         temporary.replace(path)
     except OSError as failure:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
         raise Unreachable(
             "The report cannot be written to {path}: {reason}", path=str(path), reason=failure.strerror
         ) from None

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from reports.charts.model import Measure
 
-
 # Nothing that is charted differs by less; below it, arithmetic of axes runs out of digits.
 SMALLEST = 1e-9
 

@@ -322,11 +322,12 @@ def _votes(report: CaseReport, reader: Reader) -> Table:
 def panel_note(report: CaseReport, reader: Reader) -> str:
     texts = reader.texts
     none = texts.text("nobody")
+    waiting = texts.text("(secret)") if report.is_secret else ", ".join(report.to_vote) or none
     return texts.text(
         "Quorum {quorum}. Recused: {recused}. Still to vote: {waiting}.",
         quorum=report.quorum,
         recused=", ".join(report.recused) or none,
-        waiting=", ".join(report.to_vote) or none,
+        waiting=waiting,
     )
 
 
