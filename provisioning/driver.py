@@ -1,10 +1,10 @@
 """The few verbs every cloud answers to, and the register of drivers by name."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from cloudctl.core.clock import Clock
 from cloudctl.core.errors import Message, Refused
@@ -58,6 +58,15 @@ class Driver(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class Selective(Protocol):
+    """A cloud that measures a few of its machines for less than it measures all."""
+
+    def measure_some(self, vm_ids: Collection[int]) -> Measurement:
+        """What `measure` would say of these machines."""
+        ...
 
 
 def open_driver(name: str, pool: PoolFacts, clock: Clock) -> Driver:

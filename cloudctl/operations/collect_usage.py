@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Thread
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy.orm import Session
 
@@ -38,7 +38,7 @@ from metering.sweeps import (
     sweep_pool,
 )
 from metering.tables import SweepRow
-from provisioning.driver import Driver
+from provisioning.driver import Driver, Selective
 from provisioning.model import Capability, Measurement, Reading
 from provisioning.series import Foresighted
 from provisioning.store import find_pool, open_pool_driver
@@ -61,13 +61,19 @@ class SweepOutcome:
     is_stored: bool = True
 
 
+class Measurable(Protocol):
+    """A pool's driver, or some machines of it."""
+
+    def measure(self) -> Measurement: ...
+
+
 @dataclass(slots=True)
 class Workers:
     """Threads that measure pools; one that overran its deadline keeps its pool until it comes back."""
 
     busy: dict[str, Thread] = field(default_factory=dict)
 
-    def measure(self, drivers: Mapping[str, Driver], deadline_s: float) -> dict[str, Measurement | str]:
+    def measure(self, drivers: Mapping[str, Measurable], deadline_s: float) -> dict[str, Measurement | str]:
         """Per pool its measurement, or the reason why there is none. Pools never wait for one another."""
         answers: dict[str, Measurement | str] = {}
         started = {}
@@ -83,7 +89,7 @@ class Workers:
         return {code: answers.get(code, DEADLINE) for code in drivers}
 
 
-def _measure_into(answers: dict[str, Measurement | str], code: str, driver: Driver) -> None:
+def _measure_into(answers: dict[str, Measurement | str], code: str, driver: Measurable) -> None:
     try:
         answers[code] = driver.measure()
     except CloudctlError:
@@ -133,7 +139,8 @@ def sample_before_change(ctx: Context, pool_code: str, vm_ids: Sequence[int]) ->
     A pool that does not answer changes nothing: the interval then goes by its end.
     """
     with _opened_drivers(ctx, [pool_code]) as (pool_ids, drivers):
-        answer = Workers().measure(drivers, ctx.settings.metering.deadline_s).get(pool_code)
+        part = {code: _Part(driver, frozenset(vm_ids)) for code, driver in drivers.items()}
+        answer = Workers().measure(part, ctx.settings.metering.deadline_s).get(pool_code)
     if not isinstance(answer, Measurement):
         return
     wanted = tuple(reading for reading in answer.readings if reading.vm_id in set(vm_ids))
@@ -143,11 +150,24 @@ def sample_before_change(ctx: Context, pool_code: str, vm_ids: Sequence[int]) ->
         adopt_orphans(session, store, now)
         before = _state(session, pool_ids[pool_code])
         held = held_at(session, before.pool_id, now)
-        part = {vm_id: held[vm_id] for vm_id in vm_ids if vm_id in held}
-        swept = sweep_pool(before, Measurement(wanted), part, now, _interval_us(ctx))
+        theirs = {vm_id: held[vm_id] for vm_id in vm_ids if vm_id in held}
+        swept = sweep_pool(before, Measurement(wanted), theirs, now, _interval_us(ctx))
         store.append(session, swept.taken.samples)
         readings = {**before.readings, **{reading.vm_id: reading for reading in wanted}}
         keep_collector_state(session, before.pool_id, before.swept_at or now, readings.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Some machines of a pool, measured alone where its cloud can do that for less."""
+
+    driver: Driver
+    vm_ids: frozenset[int]
+
+    def measure(self) -> Measurement:
+        if isinstance(self.driver, Selective):
+            return self.driver.measure_some(self.vm_ids)
+        return self.driver.measure()
 
 
 def drive_sweeps(
@@ -166,8 +186,9 @@ def drive_sweeps(
         raise Refused("Only in a home whose clock is driven can time be run ahead.")
     clock = DrivenClock(ctx.clock.now())
     total = _Total()
-    with _opened_drivers(ctx, pools, clock) as pools_opened:
-        for day in _batches(grid(clock.now(), until, ctx.settings.metering.interval_s)):
+    days = list(_batches(grid(clock.now(), until, ctx.settings.metering.interval_s)))
+    with _opened_drivers(ctx, pools if days else (), clock) as pools_opened:
+        for day in days:
             _drive_batch(ctx, clock, day, pools_opened, total)
             if on_progress:
                 on_progress(day[-1])

@@ -1,6 +1,6 @@
 """The driver of a simulated cloud: observe, measure, and bring machines to the state a step wants."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import repeat
@@ -33,7 +33,7 @@ from provisioning.series import Series
 
 # Counters are carried forward on disk this often, so that no reading has to start at the cloud's beginning;
 # but not into the last day: a collector that was killed may ask for that again.
-CARRY_US = 4 * 86_400_000_000
+CARRY_US = 30 * 3_600_000_000
 KEPT_US = 86_400_000_000
 
 
@@ -70,6 +70,20 @@ class EmbeddedDriver:
         readings = _readings(meter, meter.at(now), now)
         self._carry(now)
         return _measurement(readings, meter.machines, faults)
+
+    def measure_some(self, vm_ids: Collection[int]) -> Measurement:
+        """What `measure` would say of these machines; only their hosts are worked out, for the others play no part."""
+        faults = self._reachable()
+        self._known_hosts()
+        now = to_micros(self._clock.now())
+        wanted = [machine for vm_id in vm_ids if (machine := self._store.machine(vm_id))]
+        machines = self._store.machines_on({machine.host for machine in wanted})
+        meter = Meter(self._seed, machines, self._store.hosts(), self._traces)
+        found = _measurement(_readings(meter, meter.at(now), now), machines, faults)
+        return Measurement(
+            tuple(reading for reading in found.readings if reading.vm_id in vm_ids),
+            tuple(fault for fault in found.faults if fault.vm_id is None or fault.vm_id in vm_ids),
+        )
 
     def measure_ahead(self, instants: Sequence[datetime]) -> Series:
         """Many sweeps at once; the counters are pure functions of the time, so they can be had in advance."""
@@ -155,7 +169,7 @@ class EmbeddedDriver:
 
         Returns the instant: now, or the last step's where a clock went back. Within a transaction.
         """
-        touched = [machine for machine in self._store.machines() if machine.host in hosts]
+        touched = self._store.machines_on(hosts)
         at_us = max([at_us, *(machine.counted_us for machine in touched)])
         if any(machine.counted_us != at_us for machine in touched):
             self._count(touched, at_us)

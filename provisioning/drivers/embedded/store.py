@@ -5,7 +5,7 @@ One transaction per applied step; a kill at any point leaves the state before it
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
@@ -142,6 +142,10 @@ class CloudStore:
         condition = f"WHERE {where} " if where else ""
         query = f"SELECT {', '.join(_COLUMNS)} FROM machine {condition}ORDER BY host, number"
         return [_machine(row) for row in self._connection().execute(query, values)]
+
+    def machines_on(self, hosts: Collection[str]) -> list[MachineRecord]:
+        """The machines of some hosts, by host and number."""
+        return self.machines(f"host IN ({', '.join('?' * len(hosts))})", *sorted(hosts))
 
     def machine(self, vm_id: int) -> MachineRecord | None:
         return next(iter(self.machines("vm_id = ?", vm_id)), None)

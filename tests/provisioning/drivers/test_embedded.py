@@ -316,3 +316,16 @@ def test_the_cloud_keeps_its_own_promises(tmp_path):
 
 def test_it_says_that_it_is_simulated(tmp_path):
     assert cloud(tmp_path, DrivenClock(START)).is_simulated
+
+
+def test_a_few_machines_are_measured_as_all_would_be(tmp_path):
+    clock = DrivenClock(START)
+    driver = populated(tmp_path, clock, count=12, vcpus=3)
+    clock.advance(timedelta(days=3, seconds=77))
+    write_faults(tmp_path, Faults(stuck=("m-4",)))
+    whole = driver.measure()
+    few = driver.measure_some([3, 4, 8, 99])
+    assert few.readings == tuple(reading for reading in whole.readings if reading.vm_id in (3, 8))
+    assert few.faults == whole.faults
+    write_faults(tmp_path, Faults(hosts_down=("n1",)))
+    assert [fault.host for fault in driver.measure_some([2]).faults] == ["n1"]
