@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import BigInteger, or_, select, type_coerce
@@ -186,25 +186,55 @@ def rewrite(
 ) -> None:
     """The machine's whole history, `rows`, becomes these intervals; the caller flushes.
 
-    A row that begins as one of them does keeps its id.
+    A row goes on as the interval that overlaps it and holds the same, or else begins with it: samples bear its id.
     """
-    known = {row.start: row for row in rows}
-    for start in known.keys() - {start for start, *_ in intervals}:
-        session.delete(known[start])
-    for start, end, size, holder in intervals:
-        row = known.get(start)
-        if row is None:
-            row = AllocationRow(vm_id=vm_id, start=start, reason=reason)
-            session.add(row)
-        elif row.end != end or not holds(row, holder, size):
+    kept = _matched(rows, intervals)
+    for row in rows:
+        if row not in kept:
+            session.delete(row)
+    moved = [
+        row for row, (start, *_) in zip(kept, intervals, strict=True) if row is not None and row.start != start
+    ]
+    for row in moved:
+        # Out of each other's way first: two rows of a machine never begin together.
+        row.start = datetime(1, 1, 2, tzinfo=UTC) + timedelta(microseconds=row.id)
+    if rows:
+        session.flush()
+    for present, (start, end, size, holder) in zip(kept, intervals, strict=True):
+        row = present or AllocationRow(vm_id=vm_id)
+        if present is None or (row.start, row.end) != (start, end) or not holds(row, holder, size):
             row.reason = reason
-        row.end, row.system_id, row.unit_id, row.pool_id = (
-            end,
-            holder.system_id,
-            holder.unit_id,
-            holder.pool_id,
-        )
+        row.start, row.end = start, end
+        row.system_id, row.unit_id, row.pool_id = holder.system_id, holder.unit_id, holder.pool_id
         row.vcpus, row.memory_mib, row.storage_gib = size.vcpus, size.memory_mib, dict(size.storage_gib)
+        session.add(row)
+
+
+def _matched(
+    rows: Sequence[AllocationRow], intervals: Sequence[tuple[datetime, datetime | None, Size, Holder]]
+) -> list[AllocationRow | None]:
+    """For each interval the row that becomes it, if any; no row twice."""
+    kept: list[AllocationRow | None] = [None] * len(intervals)
+    free = list(rows)
+    for is_same in (_is_same_holding, _begins_with):
+        for position, interval in enumerate(intervals):
+            if kept[position] is None:
+                kept[position] = next((row for row in free if is_same(row, *interval)), None)
+                free = [row for row in free if row is not kept[position]]
+    return kept
+
+
+def _is_same_holding(
+    row: AllocationRow, start: datetime, end: datetime | None, size: Size, holder: Holder
+) -> bool:
+    overlaps = (end is None or row.start < end) and (row.end is None or start < row.end)
+    return overlaps and holds(row, holder, size)
+
+
+def _begins_with(
+    row: AllocationRow, start: datetime, _end: datetime | None, _size: Size, _holder: Holder
+) -> bool:
+    return row.start == start
 
 
 class AllocationSpan(NamedTuple):

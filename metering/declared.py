@@ -11,12 +11,13 @@ from metering.allocations import Holder
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """In [start, end) a machine held `size` for `holder`; end None: still."""
+    """In [start, end) a machine held `size` for `holder`; end None: still. number: the allocation's, where known."""
 
     start: datetime
     end: datetime | None
     size: Size
     holder: Holder
+    number: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def declared_intervals(
 
 
 def corrected_spans(before: Sequence[Interval], after: Sequence[Interval]) -> list[Span]:
-    """When the two differ in size or owner; neighbouring spans are one."""
+    """When the two differ in size, owner or number; neighbouring spans are one."""
     edges = {edge for item in (*before, *after) for edge in (item.start, item.end) if edge is not None}
     starts: list[datetime] = sorted(edges)
     ends: list[datetime | None] = [*starts[1:], None]
@@ -75,10 +76,10 @@ def _owner(owners: Sequence[tuple[datetime, Holder]], at: datetime) -> Holder:
     return earlier[-1] if earlier else owners[0][1]
 
 
-def _state(intervals: Sequence[Interval], at: datetime) -> tuple[Size, Holder] | None:
+def _state(intervals: Sequence[Interval], at: datetime) -> tuple[Size, Holder, int | None] | None:
     for item in intervals:
         if item.start <= at and (item.end is None or at < item.end):
-            return item.size, item.holder
+            return item.size, item.holder, item.number
     return None
 
 

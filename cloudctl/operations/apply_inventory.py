@@ -8,24 +8,26 @@ are removed when the machines that stood in them are gone.
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
+from cloudctl.core.database import to_micros
 from cloudctl.core.errors import Message, Refused
 from cloudctl.core.identity import Role
 from cloudctl.core.inventory.draft import draft_of
 from cloudctl.core.inventory.model import Inventory
 from cloudctl.core.inventory.plan import MACHINES, NOUNS, Plan, PlanStep
+from cloudctl.operations.collect_usage import sample_store
 from cloudctl.operations.context import Context
 from cloudctl.operations.declare_machines import declare_machines, steps_to_run
 from cloudctl.operations.execute_change import journal_change, run_change
 from cloudctl.operations.plan_change import Seen, lay_out
 from cloudctl.operations.plan_inventory import wanted_machine
-from cloudctl.operations.read_estate import EstateState, read_estate
+from cloudctl.operations.read_estate import EVER, EstateState, read_estate
 from cloudctl.operations.write_records import Books, remove_records, write_records
+from metering.allocations import spans_between
 from metering.declared import Span
-from metering.store import live_paths
+from metering.samples.restamp import Correction, restamp
 from provisioning.model import Step
 from provisioning.planner import Wanted
 from provisioning.store import get_pool, get_vm, open_pool_driver
@@ -104,7 +106,7 @@ def _write(ctx: Context, session: Session, plan: Plan, state: EstateState) -> in
         remove_records(books, records)
     _record(ctx, session, [step for step in plan.steps if not steps or step.kind != "remove"])
     ctx.record(session, "inventory.apply", plan.checksum, steps=len(plan.steps))
-    _restamp(session, corrected)
+    _restamp(ctx, session, corrected)
     return _journal(ctx, session, steps, plan.checksum) if steps else None
 
 
@@ -125,11 +127,19 @@ def _journal(ctx: Context, session: Session, steps: Sequence[Step], checksum: st
     return journal_change(ctx, session, laid, f"inventory {checksum[:12]}")
 
 
-def _restamp(session: Session, corrected: Mapping[int, Sequence[Span]]) -> None:
-    for vm_id, spans in corrected.items():
-        for span in spans:
-            if live_paths(session, span.start, span.end or datetime(9999, 1, 1, tzinfo=UTC)):
-                raise Refused("Machine {number} has samples in the corrected time.", number=vm_id)
+def _restamp(ctx: Context, session: Session, corrected: Mapping[int, Sequence[Span]]) -> None:
+    """Samples get the size of the allocation that now covers them."""
+    corrections = [
+        Correction(vm_id, to_micros(span.start), to_micros(span.end) if span.end else None)
+        for vm_id, spans in corrected.items()
+        for span in spans
+    ]
+    if corrections:
+        held = spans_between(session, *EVER, list(corrected))
+        outcome = restamp(session, sample_store(ctx), corrections, held)
+        ctx.record(
+            session, "samples.restamp", ctx.site.name, stamped=outcome.stamped, left_out=outcome.left_out
+        )
 
 
 def _remove_afterwards(ctx: Context, plan: Plan) -> None:

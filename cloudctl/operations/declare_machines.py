@@ -1,6 +1,7 @@
 """Enters what an inventory says of machines: declared facts, transfers, and rows for those still to be made."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from uuid import uuid4
 
 from cloudctl.core.errors import Message, Refused
@@ -103,7 +104,7 @@ def _planned_row(books: Books, machine: Wanted) -> VmRow:
 def _declare(
     books: Books, row: VmRow, machine: Wanted, closed: Sequence[Seal], *, is_new: bool
 ) -> list[Span]:
-    """Brings the machine's allocations to its declared history; returns when they had been otherwise."""
+    """Brings the machine's allocations to its declared history; returns when its samples' stamps are others now."""
     row.created_at, row.retired_at = machine.history[0].start, machine.until
     row.state = "retired" if machine.until is not None else "active"
     known = [] if is_new else history_of(books.session, row.id)
@@ -112,15 +113,22 @@ def _declare(
     if not owners:
         owners = [(machine.history[0].start, books.holder(machine.system, machine.pool))]
     after = declared_intervals(machine.history, machine.until, owners)
-    spans = corrected_spans(before, after)
-    _require_open(machine.name, spans, closed)
+    _require_open(machine.name, corrected_spans(before, after), closed)
+    stamped = [_numbered(item) for item in known]
     intervals = [(item.start, item.end, item.size, item.holder) for item in after]
     rewrite(books.session, row.id, known, intervals, REASON)
-    return spans if before else []
+    if is_new:
+        return []
+    books.session.flush()
+    return corrected_spans(stamped, [_numbered(item) for item in history_of(books.session, row.id)])
 
 
 def _interval(row: AllocationRow) -> Interval:
     return Interval(row.start, row.end, size_of(row), Holder(row.system_id, row.unit_id, row.pool_id))
+
+
+def _numbered(row: AllocationRow) -> Interval:
+    return replace(_interval(row), number=row.id)
 
 
 def _require_open(name: str, spans: Sequence[Span], closed: Sequence[Seal]) -> None:

@@ -40,7 +40,8 @@ from provisioning.tables import HostRow, ImageRow, NetworkRow, PoolRow, VmRow
 
 M = TypeVar("M", bound=YamlModel)
 
-_EVER = (datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC))
+# The ledger's whole time, as far as allocations go.
+EVER = (datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ def _in_force(rows: Sequence[Any]) -> Iterator[Any]:
 def _machines(session: Session, codes: _Codes) -> dict[str, Present]:
     held = {
         vm_id: list(rows)
-        for vm_id, rows in groupby(allocations_between(session, *_EVER), lambda row: row.vm_id)
+        for vm_id, rows in groupby(allocations_between(session, *EVER), lambda row: row.vm_id)
     }
     return {row.name: _present(row, held.get(row.id, []), codes) for row in store.vms(session)}
 
