@@ -13,9 +13,6 @@ from cloudctl.core.yaml_problems import Loc, Marks
 from cloudctl.core.yaml_source import ExactText, YamlModel, load_document, wrong
 from metering.tariffs import Basis, Clash, Item, Per, Rate, Step, Tariff, Tiering, clashes
 
-# The most digits a price or a tier's bound may have on either side of the point: far beyond any price list.
-MAX_DIGITS = 12
-
 
 def _one_or_many(value: Any) -> Any:
     """What a validator in front hands on is taken strictly: a tuple, not a list."""
@@ -63,10 +60,10 @@ class ItemEntry(YamlModel):
 
 class TariffEntry(YamlModel):
     code: Code
-    pool: Annotated[tuple[Code, ...], BeforeValidator(_one_or_many), Field(min_length=1)]
+    pool: Annotated[tuple[Code, ...], BeforeValidator(_one_or_many)]
     valid_from: date
     valid_to: date | None = None
-    items: Annotated[tuple[ItemEntry, ...], Field(min_length=1)]
+    items: tuple[ItemEntry, ...]
 
     def as_tariff(self) -> Tariff:
         rates = tuple(entry.as_rate() for entry in self.items)
@@ -74,7 +71,7 @@ class TariffEntry(YamlModel):
 
 
 class TariffFile(YamlModel):
-    tariffs: Annotated[tuple[TariffEntry, ...], Field(min_length=1)]
+    tariffs: tuple[TariffEntry, ...]
 
 
 def load_tariffs(path: Path, pools: Iterable[str], present: Sequence[Tariff] = ()) -> list[Tariff]:
@@ -95,8 +92,13 @@ def load_tariffs(path: Path, pools: Iterable[str], present: Sequence[Tariff] = (
 
 
 def _faults(document: TariffFile, marks: Marks, pools: set[str]) -> Iterator[Problem]:
+    if not document.tariffs:
+        yield problem(marks.place(("tariffs",)), "At least one entry is needed here.")
     for number, entry in enumerate(document.tariffs):
         loc: Loc = ("tariffs", number)
+        for name, part in (("pool", entry.pool), ("items", entry.items)):
+            if not part:
+                yield problem(marks.place((*loc, name)), "At least one entry is needed here.")
         yield from _pool_faults(entry, loc, marks, pools)
         if entry.valid_to is not None and entry.valid_to <= entry.valid_from:
             yield problem(
@@ -162,20 +164,8 @@ def _price_faults(item: ItemEntry, at: Loc, marks: Marks) -> Iterator[Problem]:
         yield problem(marks.place(at), "Give either a price or tiers.")
     if (item.tiers is None) != (item.tiering is None):
         yield problem(marks.place(at), "Tiers and tiering (graduated or volume) go together.")
-    prices = [(item.price, (*at, "price"))] if item.price is not None else []
-    prices += [(tier.price, (*at, "tiers", n, "price")) for n, tier in enumerate(item.tiers or ())]
-    prices += [
-        (tier.to, (*at, "tiers", n, "to")) for n, tier in enumerate(item.tiers or ()) if tier.to is not None
-    ]
-    for number, where in prices:
-        if not _is_sane(number):
-            yield problem(marks.place(where), "“{value}” has too many digits.", value=number)
     if item.tiers is not None:
         yield from _tier_faults(item.tiers, (*at, "tiers"), marks)
-
-
-def _is_sane(number: Decimal) -> bool:
-    return number.adjusted() < MAX_DIGITS and int(number.as_tuple().exponent) >= -MAX_DIGITS
 
 
 def _tier_faults(tiers: tuple[TierEntry, ...], at: Loc, marks: Marks) -> Iterator[Problem]:

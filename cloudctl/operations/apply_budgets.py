@@ -35,7 +35,7 @@ class BudgetEntry(YamlModel):
 
 
 class BudgetFile(YamlModel):
-    budgets: Annotated[tuple[BudgetEntry, ...], Field(min_length=1)]
+    budgets: tuple[BudgetEntry, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +95,8 @@ def _planned(session: Session, path: Path) -> list[BudgetStep]:
 
 def _faults(document: BudgetFile, marks: Marks, known: set[str]) -> Iterator[Problem]:
     seen = set()
+    if not document.budgets:
+        yield problem(marks.place(("budgets",)), "At least one entry is needed here.")
     for index, entry in enumerate(document.budgets):
         if entry.unit not in known:
             yield problem(

@@ -11,7 +11,7 @@ from cloudctl.operations.settlement_acts import acting_role, month, require_peri
 from metering.settlement import store as ledger
 from metering.settlement.drafting import Draft, draft_month, read_estate, terms_of
 from metering.settlement.keeping import keep_drafts
-from metering.settlement.model import Act, PeriodState, StatementState
+from metering.settlement.model import Act, PeriodState
 from metering.settlement.tables import PeriodRow
 
 
@@ -52,10 +52,11 @@ def draft_settlement(ctx: Context, period: str) -> Drafted:
         if not kept:
             raise Refused("Every statement of {period} is issued; there is nothing to draft.", period=period)
         sign(ctx, session, (row, None), (Act.DRAFT, role))
-        ctx.record(
-            session, "settle.draft", period, statements=len(kept), total_fen=sum(r.total_fen for r in kept)
-        )
-        return _outcome(session, row)
+        lines = [line for _, part in kept for line in part]
+        total_fen = sum(statement.total_fen for statement, _ in kept)
+        ctx.record(session, "settle.draft", period, statements=len(kept), total_fen=total_fen)
+        held_back = sum(line.is_held_back for line in lines)
+        return Drafted(period, len(kept), len(lines), held_back, total_fen)
 
 
 def present_terms(ctx: Context) -> dict[str, str]:
@@ -73,15 +74,3 @@ def compute(ctx: Context, session: Session, row: PeriodRow) -> list[Draft]:
     terms = terms_of(session, row)
     book = ledger.price_book(session, terms.zone)
     return draft_month(session, sample_store(ctx), terms, book, read_estate(session))
-
-
-def _outcome(session: Session, row: PeriodRow) -> Drafted:
-    drafted = [s for s in ledger.current_statements(session, row.id) if s.state == StatementState.DRAFTED]
-    lines = ledger.lines_of(session, [statement.id for statement in drafted])
-    return Drafted(
-        row.period,
-        len(drafted),
-        sum(map(len, lines.values())),
-        sum(line.is_held_back for part in lines.values() for line in part),
-        sum(statement.total_fen for statement in drafted),
-    )

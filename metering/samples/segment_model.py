@@ -26,8 +26,9 @@ class Use:
     measured_us: dict[str, int] = field(default_factory=lambda: dict.fromkeys(METERS, 0))
     used: dict[str, Fraction] = field(default_factory=lambda: dict.fromkeys(METERS, Fraction(0)))
 
-    def add(self, other: "Use") -> None:
-        self.seen_us += other.seen_us
+    def add(self, other: "Use", sign: int = 1) -> None:
+        """Counts another's time and use too; with sign -1 takes them away."""
+        self.seen_us += sign * other.seen_us
         for meter in METERS:
-            self.measured_us[meter] += other.measured_us[meter]
-            self.used[meter] += other.used[meter]
+            self.measured_us[meter] += sign * other.measured_us[meter]
+            self.used[meter] += sign * other.used[meter]

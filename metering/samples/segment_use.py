@@ -16,7 +16,6 @@ from metering.samples.store import SampleStore
 # A row wholly inside [a, b): its sums are exact in DuckDB's 128-bit integers.
 _INSIDE = """
 SELECT allocation, min(start_us), max(end_us),
-  count(*) FILTER (state <> 'unknown'),
   coalesce(sum(end_us - start_us) FILTER (state <> 'unknown'), 0),
   coalesce(sum(end_us - start_us) FILTER (cpu_ns IS NOT NULL), 0),
   coalesce(sum(cpu_ns), 0),
@@ -54,22 +53,28 @@ def _take_inside(
 ) -> None:
     ragged = []
     for row in connection.execute(_INSIDE.format(a=a, b=b)).fetchall():
-        allocation, first, last, _, *sums = row
+        allocation, first, last, *sums = row
         span = asked.get(allocation)
         if span is None:
             continue
+        answers[span].add(_summed(sums))
         if first < span.start_us or last > span.end_us:
             ragged.append(span)
-            continue
-        answers[span].add(_summed(sums))
-    if ragged:
-        listed = ", ".join(str(span.allocation) for span in ragged)
-        rows = connection.execute(
-            f"SELECT {_ROW} FROM samples WHERE start_us >= {a} AND end_us <= {b} AND allocation IN ({listed})"
-        ).fetchall()
-        for row in rows:
-            span = asked[row[0]]
-            answers[span].add(_clipped(row, span))
+    for row in _beyond(connection, ragged, a, b):
+        span = asked[row[0]]
+        answers[span].add(_clipped(row, Span(span.allocation, row[1], row[2])), -1)
+        answers[span].add(_clipped(row, span))
+
+
+def _beyond(connection: duckdb.DuckDBPyConnection, spans: Sequence[Span], a: int, b: int) -> Sequence[Any]:
+    """Rows between two cuts that reach over the bounds of their span."""
+    if not spans:
+        return []
+    listed = ", ".join(f"({span.allocation}, {span.start_us}, {span.end_us})" for span in spans)
+    return connection.execute(
+        f"SELECT {_ROW} FROM samples JOIN (VALUES {listed}) AS asked(id, low, high) ON allocation = id "
+        f"WHERE start_us >= {a} AND end_us <= {b} AND (start_us < low OR end_us > high)"
+    ).fetchall()
 
 
 def _take_crossing(

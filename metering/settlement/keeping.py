@@ -12,32 +12,36 @@ from metering.settlement.model import Line, StatementState
 from metering.settlement.tables import PeriodRow, StatementRow
 
 
-def keep_drafts(session: Session, period: PeriodRow, drafts: Sequence[Draft]) -> list[StatementRow]:
-    """Writes the drafts over the period's drafted statements; what was issued stays as it is.
+def keep_drafts(
+    session: Session, period: PeriodRow, drafts: Sequence[Draft]
+) -> list[tuple[StatementRow, Sequence[Line]]]:
+    """Writes the drafts over the period's drafted statements; what was issued stays. Returns what was written.
 
     A numbered draft (a later revision) that has nothing left to bill stays, empty, so that no number is lost.
     """
     present = {(row.provider, row.unit_id): row for row in ledger.current_statements(session, period.id)}
     wanted = {(draft.provider, draft.unit_id): draft for draft in drafts}
-    kept, lines = [], []
+    kept: list[tuple[StatementRow, Sequence[Line]]] = []
     for key, draft in wanted.items():
         row = present.get(key)
         if row is None:
             row = _new_row(session, period, draft)
         elif row.state != StatementState.DRAFTED:
             continue
-        lines += _fill(session, period, row, draft.lines)
         row.unit_code, row.unit_name = draft.unit, draft.unit_name
-        kept.append(row)
+        kept.append((row, draft.lines))
     for key, row in present.items():
         if key not in wanted and row.state == StatementState.DRAFTED:
             if row.number is None:
                 ledger.remove_draft(session, row)
             else:
-                _fill(session, period, row, ())
-                kept.append(row)
+                kept.append((row, ()))
+    ledger.clear_lines(session, [row.id for row, _ in kept])
+    for row, lines in kept:
+        row.total_fen = sum(line.amount_fen for line in lines)
+        rehash(period, row, lines)
     session.flush()
-    ledger.add_lines(session, lines)
+    ledger.add_lines(session, [(row.id, line) for row, lines in kept for line in lines])
     return kept
 
 
@@ -58,17 +62,6 @@ def _new_row(session: Session, period: PeriodRow, draft: Draft) -> StatementRow:
     session.add(row)
     session.flush()
     return row
-
-
-def _fill(
-    session: Session, period: PeriodRow, row: StatementRow, lines: Sequence[Line]
-) -> list[tuple[int, Line]]:
-    """Empties the row's lines and reckons its total and hash anew; the lines come back to be written."""
-    if row.content_hash:
-        ledger.clear_lines(session, row.id)
-    row.total_fen = sum(line.amount_fen for line in lines)
-    rehash(period, row, lines)
-    return [(row.id, line) for line in lines]
 
 
 def rehash(period: PeriodRow, row: StatementRow, lines: Sequence[Line]) -> None:

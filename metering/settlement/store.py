@@ -197,13 +197,13 @@ def next_number(session: Session, provider: str, year: int) -> int:
 
 def remove_draft(session: Session, statement: StatementRow) -> None:
     """Takes away a statement that nobody has signed."""
-    clear_lines(session, statement.id)
+    clear_lines(session, [statement.id])
     session.delete(statement)
     session.flush()
 
 
-def clear_lines(session: Session, statement_id: int) -> None:
-    session.execute(delete(LineRow).where(LineRow.statement_id == statement_id))
+def clear_lines(session: Session, statement_ids: Sequence[int]) -> None:
+    session.execute(delete(LineRow).where(LineRow.statement_id.in_(statement_ids)))
 
 
 def add_lines(session: Session, lines: Iterable[tuple[int, Line]]) -> None:
@@ -214,7 +214,8 @@ def add_lines(session: Session, lines: Iterable[tuple[int, Line]]) -> None:
         for statement_id, line in lines
     ]
     if rows:
-        session.execute(insert(LineRow), rows)
+        # Past the session, which would send rows with other empty columns in statements of their own.
+        session.connection().execute(insert(LineRow), rows)
 
 
 def lines_of(session: Session, statement_ids: Sequence[int]) -> dict[int, list[Line]]:
