@@ -232,10 +232,7 @@ def _write(path: Path, content: bytes, about: Sequence[str | None]) -> BuiltFile
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as sink:
-            sink.write(content)
-            sink.flush()
-            os.fsync(sink.fileno())
+        temporary.write_bytes(content)
         temporary.replace(path)
     except OSError as failure:
         with suppress(OSError):

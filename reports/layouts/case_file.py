@@ -370,7 +370,7 @@ def _course_part(report: CaseReport, reader: Reader) -> Part:
     facts = Facts(
         (
             (texts.text("Notified"), when(report.notified_at)),
-            (texts.text("To be answered by"), when(report.answer_by)),
+            (texts.text("Answer by"), when(report.answer_by)),
             (texts.text("Decided"), when(report.decided_at)),
             (texts.text("Scheduled for"), when(report.scheduled_for)),
             (texts.text("Carried out"), executed),

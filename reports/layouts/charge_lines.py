@@ -5,7 +5,7 @@ from reports.document import Cell, Column, Table
 from reports.layouts.wording import Reader, label, named
 
 # Whether a line adjusts an earlier, closed period -> the word for it.
-CATEGORY = {False: "this period", True: "adjustment"}
+CATEGORY = {False: "current", True: "adjusted"}
 
 
 def charge_table(lines: tuple[ChargeLine, ...], reader: Reader) -> Table:
@@ -35,14 +35,14 @@ def line_columns(reader: Reader) -> tuple[Column, ...]:
         Column("pool", texts.text("Pool"), "text", 9),
         Column("item", texts.text("Item"), "text", 10),
         Column("tier", texts.text("Tier"), "text", 8),
-        Column("category", texts.text("Category"), "text", 8),
+        Column("category", texts.text("Category"), "text", 10),
         Column("start", texts.text("From"), "instant", 16),
         Column("end", texts.text("To"), "instant", 16),
         Column("hours", texts.text("Hours"), "number", 8),
         Column("basis", texts.text("Basis"), "text", 9),
         Column("quantity", texts.text("Quantity"), "number", 9),
         Column("unit_price", texts.text("Unit price"), "price", 9),
-        Column("per", texts.text("Per"), "text", 7),
+        Column("per", texts.text("Per"), "text", 8),
         Column("missing_hours", texts.text("Missing hours"), "number", 8),
         Column("amount", texts.text("Amount"), "money", 12, is_summed=True),
         Column("charge_period", texts.text("Charge period"), "code", 9, is_sheet_only=True),

@@ -59,12 +59,10 @@ def headline_figures(report: StatementReport, reader: Reader) -> Figures:
         against = change(report.unit_amount_fen, equipment)
         figures.append(
             Figure(
-                texts.text("Cost before the cloud, a month"),
+                texts.text("Before the cloud"),
                 equipment,
                 "money",
-                texts.text("the cloud is {change} of that", change=change_text(against))
-                if against is not None
-                else "",
+                texts.text("the cloud: {change}", change=change_text(against)) if against is not None else "",
             )
         )
     return Figures(tuple(figures))

@@ -59,7 +59,7 @@ def signature_box(
 
 def person_text(name: str, reader: Reader) -> str:
     """A person by name; what a job did by itself is said so."""
-    return reader.texts.text("the system, by itself") if name.startswith("job:") else name
+    return reader.texts.text("the system") if name.startswith("job:") else name
 
 
 def acts_table(signings: Sequence[Signing], reader: Reader) -> Table:

@@ -119,7 +119,7 @@ def _facts(report: StatementReport, reader: Reader) -> Facts:
             (texts.text("State"), label(reader, "statement_state", report.state)),
             (texts.text("Issued"), instant_text(report.issued_at, zone) if report.issued_at else unknown),
             (
-                texts.text("To be answered by"),
+                texts.text("Answer by"),
                 instant_text(report.deadline, zone) if report.deadline else unknown,
             ),
         )
@@ -145,7 +145,7 @@ def _system_table(report: StatementReport, reader: Reader) -> Table:
     columns = [
         Column("system_code", texts.text("System code"), "code", 12, is_sheet_only=True),
         Column("system", texts.text("Business system"), "text", 26),
-        Column("machines", texts.text("Machines"), "count", 10, is_summed=True),
+        Column("machines", texts.text("Machines"), "count", 12, is_summed=True),
         *(
             Column(
                 item,
@@ -161,7 +161,7 @@ def _system_table(report: StatementReport, reader: Reader) -> Table:
             "adjustments",
             texts.text("Adjustments"),
             "money",
-            12,
+            14,
             is_summed=True,
             formula=SumOf("lines", "amount", by_system, (("category", texts.text(CATEGORY[True])),)),
         ),

@@ -124,7 +124,7 @@ def _figures(report: SummaryReport, reader: Reader) -> Figures:
                 ),
             ),
             Figure(
-                texts.text("Cost before the cloud, a month"),
+                texts.text("Before the cloud"),
                 equipment,
                 "money",
                 texts.text("as far as registered"),

@@ -151,7 +151,9 @@ def case_report(reader: CaseReader, row: CaseRow) -> CaseReport:
         is_secret=reader.is_secret,
         ballots=_ballots(reader, row),
         tally=_tally(reader, case),
-        to_vote=tuple(reader.name(login) for login in waiting if login not in voted) if is_votable and not reader.is_secret else (),
+        to_vote=tuple(reader.name(login) for login in waiting if login not in voted)
+        if is_votable and not reader.is_secret
+        else (),
         recused=tuple(reader.name(login) for login in sorted(reader.rules.panel) if login not in waiting),
         decision=row.decision,
         decided_at=row.decided_at,

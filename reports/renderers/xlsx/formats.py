@@ -25,6 +25,7 @@ class Formats:
 
     def __init__(self, book: Any, language: str) -> None:
         self._book = book
+        self._cells: dict[tuple[Kind, bool], Any] = {}
         self._made: dict[tuple[tuple[str, Any], ...], Any] = {}
         self._body = "宋体" if language.startswith("zh") else "Arial"
         self._head = "黑体" if language.startswith("zh") else "Arial"
@@ -37,6 +38,13 @@ class Formats:
         return self._made[key]
 
     def cell(self, kind: Kind, *, is_total: bool = False) -> Any:
+        """The format of a cell of that kind; asked for once per cell, so it is looked up and not put together."""
+        key = (kind, is_total)
+        if key not in self._cells:
+            self._cells[key] = self._cell(kind, is_total=is_total)
+        return self._cells[key]
+
+    def _cell(self, kind: Kind, *, is_total: bool) -> Any:
         properties: dict[str, Any] = {"border": 1, "border_color": HAIR}
         if kind in NUMBER_FORMATS:
             properties["num_format"] = NUMBER_FORMATS[kind]
