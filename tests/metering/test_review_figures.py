@@ -209,7 +209,9 @@ def test_risk_is_the_share_of_time_above_the_limit_and_above_its_wanted_share():
 
 
 def test_the_chart_has_a_bucket_per_six_hours_and_none_where_nothing_is_known():
-    rows = list(regular(1, 10, 39, cpu_ns=lambda s: cpu(1.0) if s == 10 * DAY else cpu(0.5), memory_used_bytes=None))
+    rows = list(
+        regular(1, 10, 39, cpu_ns=lambda s: cpu(1.0) if s == 10 * DAY else cpu(0.5), memory_used_bytes=None)
+    )
     with samples(rows) as connection:
         chart = review_series(connection, WINDOW, [Limit(1, None, None, None)], 0.8)[1]
 

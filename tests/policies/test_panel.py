@@ -74,7 +74,11 @@ class Course(RuleBasedStateMachine):
         if self.attempt(lambda case: panel.executing(case, person)):
             assert person.login != "eve"
 
-    @rule(act=st.sampled_from([panel.watched, panel.withdrawn, panel.finished, panel.rolled_back, panel.expired]))
+    @rule(
+        act=st.sampled_from(
+            [panel.watched, panel.withdrawn, panel.finished, panel.rolled_back, panel.expired]
+        )
+    )
     def go_on(self, act):
         self.attempt(act)
 
@@ -89,12 +93,20 @@ class Course(RuleBasedStateMachine):
     @invariant()
     def at_most_one_appeal(self):
         assert self.case.round <= 2
-        assert sum(b.state is CaseState.APPEALED and a.state is not CaseState.APPEALED for a, b in self.steps()) <= 1
+        assert (
+            sum(b.state is CaseState.APPEALED and a.state is not CaseState.APPEALED for a, b in self.steps())
+            <= 1
+        )
 
     @precondition(lambda self: hasattr(self, "case"))
     @invariant()
     def nothing_undecided_is_carried_out(self):
-        if self.case.state in (CaseState.SCHEDULED, CaseState.EXECUTING, CaseState.WATCHING, CaseState.ROLLED_BACK):
+        if self.case.state in (
+            CaseState.SCHEDULED,
+            CaseState.EXECUTING,
+            CaseState.WATCHING,
+            CaseState.ROLLED_BACK,
+        ):
             assert self.case.decision is Decision.CUT
 
     @precondition(lambda self: hasattr(self, "case"))
@@ -145,7 +157,11 @@ def test_a_majority_is_more_than_half_of_the_votes_cast(choices, expected):
 
 
 def test_a_tie_waits_for_those_who_have_not_voted():
-    ballots = (Ballot("bob", Decision.CUT, 1), Ballot("cat", Decision.KEEP, 1), Ballot("dan", Decision.DEFER, 1))
+    ballots = (
+        Ballot("bob", Decision.CUT, 1),
+        Ballot("cat", Decision.KEEP, 1),
+        Ballot("dan", Decision.DEFER, 1),
+    )
 
     with pytest.raises(Refused) as refusal:
         panel.decided(case(state=CaseState.VOTING, answer=Answer.ARGUE, ballots=ballots), RULES)

@@ -79,7 +79,9 @@ def test_of_several_tiers_the_largest_is_cut_and_never_below_nothing():
     size = Size(1, 1024, {"hdd": 200, "ssd": 100})
 
     cut = propose_cut(size, {"storage": Need(100.0, 110.0)}, ["storage"], RULE)
-    too_deep = propose_cut(Size(1, 1024, {"hdd": 60, "ssd": 50}), {"storage": Need(1.0, 1.0)}, ["storage"], RULE)
+    too_deep = propose_cut(
+        Size(1, 1024, {"hdd": 60, "ssd": 50}), {"storage": Need(1.0, 1.0)}, ["storage"], RULE
+    )
 
     # 100 GiB at 80 % are 125: 130 in steps of 10.
     assert cut.size.storage_gib == {"hdd": 30, "ssd": 100}
