@@ -28,6 +28,8 @@ EVER = (datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))
 # How often an import is judged anew because samples of its time were added meanwhile.
 ATTEMPTS = 3
 IMPORT = "import"
+# A file is judged as one: more memory spares it the way over the disk.
+MEMORY_LIMIT = "1500MB"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ class _Batch:
 def _judged(
     ctx: Context, store: SampleStore, files: Sequence[SourceFile], on_file: Callable[[Path], None] | None
 ) -> Iterator[_Batch]:
-    with store.holding_files(), ctx.reading() as session, connected(store.folder) as connection:
+    with store.holding_files(), ctx.reading() as session, connected(store.folder, MEMORY_LIMIT) as connection:
         closed = seals(session)
         intake = Intake(
             connection,

@@ -6,7 +6,7 @@ guess of a reader decides what a field is.
 
 import gzip
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,7 +53,6 @@ SEPARATOR = "\x01"
 # What the strict reader says of a file in which lines end now one way, now another.
 MIXED_ENDS = "invalid state"
 STRICT, LENIENT = "strict_mode = true", "strict_mode = false"
-INSTANT = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d(:?\d\d)?)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +88,20 @@ def describe_file(path: Path, wanted: str | None) -> SourceFile:
 
 
 def read_candidates(connection: duckdb.DuckDBPyConnection, file: SourceFile) -> None:
-    """Fills the temp table `candidate` from the file: one row per line, with the reason why it can't be taken.
+    """Makes the temp view `candidate` of the file: one row per line, with the reason why it can't be taken.
 
     Columns: line, name, end_us, span_us, state, cpu_ns, steal_ns, memory_used_bytes, storage_used_bytes,
     disk_written_bytes, network_bytes, reported_vcpus, reported_memory_mib, reported_storage_gib, reason. InvalidInput
     when the header is wrong or the file is no text.
     """
     query = _bitbrains_query(file) if file.format == "bitbrains" else _cloudctl_query(connection, file)
-    create = f"CREATE OR REPLACE TEMP TABLE candidate AS {query}"
+    _read_lines(connection, file)
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW candidate AS {query}")
+
+
+def _read_lines(connection: duckdb.DuckDBPyConnection, file: SourceFile) -> None:
+    """The file's lines (or rows), numbered from 1, as the temp table `line`: cutting them is work for every core."""
+    create = f"CREATE OR REPLACE TEMP TABLE line AS {_parquet(file) if file.is_parquet else _lines(file)}"
     try:
         connection.execute(create)
     except (duckdb.InvalidInputException, duckdb.IOException) as failure:
@@ -109,31 +114,26 @@ def _cloudctl_query(connection: duckdb.DuckDBPyConnection, file: SourceFile) -> 
     if file.is_parquet:
         names = _parquet_columns(connection, file)
         _check_columns(file, names)
-        fields = {name: f'trim("{name}"::VARCHAR)' for name in names}
+        fields = {name: f"coalesce(\"{name}\"::VARCHAR, '')" for name in names}
         source = (
-            f"SELECT file_row_number + 1 AS line, true AS is_whole, {_named(fields)} FROM {_parquet(file)}"
+            f"SELECT file_row_number + 1 AS line, true AS is_whole, {_named(fields)} FROM line"
         )
     else:
         names = [_bare(name) for name in _header(file).split(",")]
         _check_columns(file, names)
-        fields = {name: f"""trim(f[{place}], ' "')""" for place, name in enumerate(names, 1)}
-        source = f"SELECT line, len(f) = {len(names)} AS is_whole, {_named(fields)} FROM ({_cut(file, ',')})"
+        fields = {name: f"f[{place}]" for place, name in enumerate(names, 1)}
+        source = f"SELECT line, len(f) = {len(names)} AS is_whole, {_named(fields)} FROM ({_cut(',')})"
+    numbers = ", ".join(f'TRY_CAST("{name}" AS DOUBLE) AS n_{name}' for name in _numbers())
     return f"""
-    WITH field AS ({source}), number AS (SELECT *,
-      CASE WHEN regexp_full_match("end", '{INSTANT}') THEN epoch_us(TRY_CAST("end" AS TIMESTAMPTZ))
-           WHEN TRY_CAST("end" AS DOUBLE) BETWEEN 0 AND 4e9 THEN round(TRY_CAST("end" AS DOUBLE) * {MICROS})::BIGINT
-      END AS end_us,
-      {", ".join(f'TRY_CAST("{name}" AS DOUBLE) AS n_{name}' for name in _numbers())} FROM field)
-    SELECT line, vm AS name, end_us, round(n_interval_s * {MICROS})::BIGINT AS span_us,
-      coalesce(state, CASE WHEN {" AND ".join(f"{use} IS NULL" for use in USES)} THEN 'unknown' ELSE 'running' END)
-        AS state,
+    WITH field AS ({source}), number AS (SELECT line, is_whole, {", ".join(f'"{name}"' for name in fields)},
+      {_instant()} AS end_us, {_state(fields)} AS in_state, {numbers} FROM field)
+    SELECT line, trim(vm) AS name, end_us, round(n_interval_s * {MICROS})::BIGINT AS span_us, in_state AS state,
       {_off_is_zero("cpu_core_seconds", 10**9)} AS cpu_ns, {_off_is_zero("cpu_steal_core_seconds", 10**9)} AS steal_ns,
       {_off_is_zero("memory_used_mib", 1 << 20)} AS memory_used_bytes,
       {_scaled("storage_used_gib", 1 << 30)} AS storage_used_bytes,
       {_scaled("disk_written_bytes", 1)} AS disk_written_bytes, {_scaled("network_bytes", 1)} AS network_bytes,
       {_scaled("vcpus", 1)} AS reported_vcpus, {_scaled("memory_mib", 1)} AS reported_memory_mib,
-      {_scaled("storage_gib", 1)} AS reported_storage_gib,
-      {_cloudctl_reason()} AS reason
+      {_scaled("storage_gib", 1)} AS reported_storage_gib, {_cloudctl_reason(fields)} AS reason
     FROM number"""
 
 
@@ -141,12 +141,24 @@ def _numbers() -> list[str]:
     return ["interval_s", *(name for name in OPTIONAL if name != "state")]
 
 
-def _named(fields: dict[str, str]) -> str:
-    """All columns by name, as text; empty and missing ones NULL."""
-    return ", ".join(
-        f"nullif({fields[name]}, '') AS \"{name}\"" if name in fields else f'NULL::VARCHAR AS "{name}"'
-        for name in (*REQUIRED, *OPTIONAL)
-    )
+def _named(fields: Mapping[str, str]) -> str:
+    """All columns by name, as text; empty ones '', those the file lacks NULL."""
+    return ", ".join(f'{fields.get(name, "NULL::VARCHAR")} AS "{name}"' for name in (*REQUIRED, *OPTIONAL))
+
+
+def _instant() -> str:
+    """Epoch seconds, or ISO 8601 with an offset: the reader would take a time without one for its own zone's."""
+    offset = " OR ".join(f"""substr("end", -{place}, 1) IN ('+', '-')""" for place in (6, 5, 3))
+    return f"""CASE WHEN contains("end", ':') THEN
+        CASE WHEN length("end") > 16 AND ("end"[-1] = 'Z' OR {offset}) THEN epoch_us(TRY_CAST("end" AS TIMESTAMPTZ)) END
+      WHEN TRY_CAST("end" AS DOUBLE) BETWEEN 0 AND 4e9 THEN round(TRY_CAST("end" AS DOUBLE) * {MICROS})::BIGINT END"""
+
+
+def _state(fields: Mapping[str, str]) -> str:
+    """The state said; unsaid, a machine of which anything is known was running."""
+    unsaid = " AND ".join(f"\"{use}\" = ''" for use in USES if use in fields)
+    guessed = f"CASE WHEN {unsaid} THEN 'unknown' ELSE 'running' END"
+    return f"coalesce(nullif(trim(state), ''), {guessed})"
 
 
 def _scaled(name: str, factor: int) -> str:
@@ -155,22 +167,27 @@ def _scaled(name: str, factor: int) -> str:
 
 def _off_is_zero(name: str, factor: int) -> str:
     """A machine known to be off used none of it; that is measured, whether the file says so or not."""
-    return f"CASE WHEN state = 'off' THEN 0 ELSE {_scaled(name, factor)} END"
+    return f"CASE WHEN in_state = 'off' THEN 0 ELSE {_scaled(name, factor)} END"
 
 
-def _cloudctl_reason() -> str:
-    numbers = _numbers()
-    unreadable = " OR ".join(f'("{name}" IS NOT NULL AND n_{name} IS NULL)' for name in numbers)
-    infinite = " OR ".join(f"coalesce(NOT isfinite(n_{name}), false)" for name in numbers)
-    negative = " OR ".join(f"coalesce(n_{name} < 0, false)" for name in numbers)
-    large = " OR ".join(f"coalesce(n_{name} > 9e18 / {_factor(name)}, false)" for name in numbers)
-    off = " OR ".join(f"coalesce(n_{name} > 0, false)" for name in ("cpu_core_seconds", "memory_used_mib"))
-    return f"""CASE WHEN NOT is_whole THEN 'columns' WHEN vm IS NULL THEN 'machine_missing'
-      WHEN end_us IS NULL THEN 'time' WHEN {unreadable} OR {infinite} OR {large} THEN 'number'
-      WHEN {negative} THEN 'negative'
-      WHEN n_interval_s IS NULL OR n_interval_s * {MICROS} < 1 OR n_interval_s > {LONGEST_S} THEN 'interval'
-      WHEN state IS NOT NULL AND state NOT IN {STATES} THEN 'state'
-      WHEN state = 'off' AND ({off}) THEN 'off_but_used' END"""
+def _cloudctl_reason(fields: Mapping[str, str]) -> str:
+    """What is wrong with a row, told apart only where something is: NaN and infinities lie between no two numbers."""
+    numbers = [name for name in _numbers() if name in fields]
+    fine = " AND ".join(
+        f"(\"{name}\" = '' OR n_{name} BETWEEN 0 AND {9e18 / _factor(name)})" for name in numbers
+    )
+    negative = " OR ".join(f"coalesce(n_{name} < 0 AND isfinite(n_{name}), false)" for name in numbers)
+    uses = [
+        f"coalesce(n_{name} > 0, false)" for name in ("cpu_core_seconds", "memory_used_mib") if name in fields
+    ]
+    off = f"in_state = 'off' AND ({' OR '.join(uses) or 'false'})"
+    span = f"n_interval_s * {MICROS} >= 1 AND n_interval_s <= {LONGEST_S}"
+    return f"""CASE WHEN is_whole AND trim(vm) <> '' AND end_us IS NOT NULL AND {fine} AND {span}
+        AND in_state IN {STATES} AND NOT ({off}) THEN NULL
+      WHEN NOT is_whole THEN 'columns' WHEN trim(coalesce(vm, '')) = '' THEN 'machine_missing'
+      WHEN end_us IS NULL THEN 'time' WHEN {negative} THEN 'negative' WHEN NOT ({fine}) THEN 'number'
+      WHEN NOT coalesce({span}, false) THEN 'interval' WHEN in_state NOT IN {STATES} THEN 'state'
+      ELSE 'off_but_used' END"""
 
 
 def _factor(name: str) -> int:
@@ -201,7 +218,7 @@ def _bitbrains_query(file: SourceFile) -> str:
     negative = " OR ".join(f"{name} < 0" for name in values)
     machine = file.machine.replace("'", "''")
     return f"""
-    WITH field AS (SELECT line, len(f) = {len(BITBRAINS)} AS is_whole, {fields} FROM ({_cut(file, ";")})),
+    WITH field AS (SELECT line, len(f) = {len(BITBRAINS)} AS is_whole, {fields} FROM ({_cut(";")})),
     timed AS (SELECT *, CASE WHEN ts BETWEEN 0 AND 4e9 AND isfinite(ts) THEN round(ts * {MICROS})::BIGINT END AS end_us
       FROM field),
     distinct_time AS (SELECT end_us, lag(end_us) OVER (ORDER BY end_us) AS before
@@ -221,12 +238,10 @@ def _bitbrains_query(file: SourceFile) -> str:
     FROM spanned"""
 
 
-def _cut(file: SourceFile, delimiter: str) -> str:
-    """The file's lines after the header, numbered from 1 and cut into fields; empty lines are no rows."""
-    return (
-        f"SELECT line, string_split(rtrim(t, chr(13)), '{delimiter}') AS f FROM ({_lines(file)}) "
-        "WHERE line > 1 AND trim(coalesce(t, '')) <> ''"
-    )
+def _cut(delimiter: str) -> str:
+    """The lines after the header cut into fields; empty lines are no rows. Quotes protect nothing and are dropped."""
+    bare = """CASE WHEN contains(t, '"') THEN replace(t, '"', '') ELSE t END"""
+    return f"SELECT line, string_split({bare}, '{delimiter}') AS f FROM line WHERE line > 1 AND trim(t) <> ''"
 
 
 def _lines(file: SourceFile) -> str:
@@ -239,7 +254,7 @@ def _lines(file: SourceFile) -> str:
 
 
 def _parquet(file: SourceFile) -> str:
-    return f"read_parquet('{_quoted(file.path)}', file_row_number = true)"
+    return f"FROM read_parquet('{_quoted(file.path)}', file_row_number = true)"
 
 
 def _parquet_columns(connection: duckdb.DuckDBPyConnection, file: SourceFile) -> list[str]:

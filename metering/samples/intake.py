@@ -29,7 +29,9 @@ QUALITIES = {
     "memory_quality": "memory_used_bytes",
     "storage_quality": "storage_used_bytes",
 }
-CONTRADICTING = "contradicting"
+# What a row is that is not simply new. trimmed is new all the same.
+AGAIN, TRIMMED, KNOWN, OVERLAP, CONTRADICTING = "again", "trimmed", "known", "overlap", "contradicting"
+FOREVER = 1 << 62
 
 # Type in SQL, and values.
 Column = tuple[str, Sequence[Any]]
@@ -105,7 +107,10 @@ class Intake:
         )
 
     def place(self) -> tuple[int, int] | None:
-        """Finds machine and allocation of each candidate; the bounds in µs of those that may be taken, if any."""
+        """Finds machine and allocation of each candidate; the bounds in µs of those that may be taken, if any.
+
+        What may be taken comes first, by machine and time, the first line of an interval before its repetitions.
+        """
         closed = f"WHEN {self._closed} THEN 'closed_period'" if self._closed else ""
         self._connection.execute(
             f"""CREATE OR REPLACE TEMP TABLE placed AS
@@ -113,109 +118,113 @@ class Intake:
               h.memory_mib, h.storage_gib, CASE WHEN m.vm IS NULL THEN c.name END AS stranger,
               CASE WHEN c.reason IS NOT NULL THEN c.reason WHEN m.vm IS NULL THEN 'machine'
                 WHEN c.end_us > {self._now_us} THEN 'future'
-                WHEN h.id IS NULL OR h.end_us < c.end_us THEN 'outside_allocation' {closed} END AS reason
+                WHEN h.id IS NULL THEN 'outside_allocation' {closed} END AS reason
             FROM candidate AS c LEFT JOIN machine AS m USING (name)
-            ASOF LEFT JOIN held AS h ON m.vm = h.vm_id AND c.end_us > h.start_us"""
+            LEFT JOIN held AS h
+              ON h.vm_id = m.vm AND c.end_us > h.start_us AND c.end_us <= coalesce(h.end_us, {FOREVER})
+            ORDER BY reason IS NOT NULL, m.vm, c.end_us, c.line"""
         )
         first, last = self._one("SELECT min(start_us), max(end_us) FROM placed WHERE reason IS NULL")
         return None if first is None else (first, last)
 
     def take(self) -> Verdict:
         """Judges what `place` left against the file itself and against the store, and accepts what is new."""
-        self._order()
-        self._compare()
+        self._look_back()
+        self._look_around()
         self._accept()
         return self._verdict()
 
-    def _order(self) -> None:
-        """Each machine's rows by time, the first of a time before its repetitions."""
-        content, start = ", ".join(CONTENT), _trimmed("start_us", "before")
-        self._connection.execute(
-            f"""CREATE OR REPLACE TEMP TABLE ordered AS
-            SELECT *, hash({content}) AS content,
-              lag(end_us) OVER (PARTITION BY vm ORDER BY end_us, line) AS before
-            FROM placed WHERE reason IS NULL"""
-        )
-        self._connection.execute(
-            """CREATE OR REPLACE TEMP TABLE again AS
-            SELECT o.line, o.content = f.content AS is_same FROM ordered AS o
-            JOIN ordered AS f ON f.vm = o.vm AND f.end_us = o.end_us AND f.before IS DISTINCT FROM f.end_us
-            WHERE o.before = o.end_us"""
-        )
-        self._connection.execute(
-            f"""CREATE OR REPLACE TEMP TABLE single AS
-            SELECT * EXCLUDE (start_us, before, content), start_us AS said_us, {start} AS start_us,
-              coalesce(before > {start}, false) AS is_overlapping
-            FROM ordered WHERE before IS DISTINCT FROM end_us"""
-        )
+    def _look_back(self) -> None:
+        """Each row against the one before it in the file; `special` holds those that are not simply new.
 
-    def _compare(self) -> None:
-        """Held against what is known of these machines: the same interval, and those around it."""
+        The table is in order already, so the row before is the one that the scan saw last.
+        """
+        self._connection.execute(
+            f"""CREATE OR REPLACE TEMP TABLE special AS
+            SELECT line, {_trimmed("start_us", "before")} AS start_us, CASE WHEN before = end_us THEN '{AGAIN}'
+              WHEN before > {_trimmed("start_us", "before")} THEN '{OVERLAP}' ELSE '{TRIMMED}' END AS verdict
+            FROM (SELECT line, vm, start_us, end_us, span_us,
+                CASE WHEN lag(vm) OVER () = vm THEN lag(end_us) OVER () END AS before
+              FROM placed WHERE reason IS NULL) WHERE before > start_us"""
+        )
+        if self._count("special"):
+            self._connection.execute(
+                f"""UPDATE special SET verdict = '{CONTRADICTING}' WHERE line IN (
+                SELECT a.line FROM placed AS a JOIN special AS s ON s.line = a.line AND s.verdict = '{AGAIN}'
+                JOIN placed AS f ON f.vm = a.vm AND f.end_us = a.end_us AND f.reason IS NULL AND f.line NOT IN
+                  (SELECT line FROM special WHERE verdict = '{AGAIN}')
+                WHERE hash({_columns("a", CONTENT)}) <> hash({_columns("f", CONTENT)}))"""
+            )
+
+    def _look_around(self) -> None:
+        """Each row against what is known of its machine: the same interval, and those around it."""
         names = ("vm", "end_us", *CONTENT)
         self._connection.execute(
             f"""CREATE OR REPLACE TEMP TABLE known AS
             SELECT {", ".join(names)} FROM (SELECT {", ".join(names)} FROM samples
               UNION ALL SELECT {", ".join(names)} FROM accepted)
-            WHERE vm IN (SELECT vm FROM single)"""
+            WHERE vm IN (SELECT DISTINCT vm FROM placed WHERE reason IS NULL)"""
         )
-        if not self._one("SELECT count(*) FROM known")[0]:
-            self._connection.execute(
-                "CREATE OR REPLACE TEMP TABLE judged AS SELECT *, "
-                "CASE WHEN is_overlapping THEN 'overlap' ELSE 'new' END AS verdict FROM single"
-            )
+        if not self._count("known"):
             return
         start = _trimmed("s.start_us", "b.end_us")
         same = " AND ".join(
             f"k.{name} IS NOT DISTINCT FROM s.{name}" for name in CONTENT if name != "start_us"
         )
         self._connection.execute(
-            f"""CREATE OR REPLACE TEMP TABLE judged AS
-            SELECT s.* EXCLUDE (start_us, is_overlapping), {start} AS start_us,
-              CASE WHEN s.is_overlapping THEN 'overlap'
-                WHEN k.vm IS NOT NULL THEN CASE WHEN k.start_us = {start} AND {same} THEN 'known'
+            f"""CREATE OR REPLACE TEMP TABLE around AS
+            SELECT * EXCLUDE (said_us) FROM (SELECT line, {start} AS start_us, s.start_us AS said_us,
+              CASE WHEN k.vm IS NOT NULL THEN CASE WHEN k.start_us = {start} AND {same} THEN '{KNOWN}'
                   ELSE '{CONTRADICTING}' END
-                WHEN b.end_us > {start} OR a.start_us < s.end_us THEN 'overlap' ELSE 'new' END AS verdict
-            FROM single AS s LEFT JOIN known AS k ON k.vm = s.vm AND k.end_us = s.end_us
+                WHEN b.end_us > {start} OR a.start_us < s.end_us THEN '{OVERLAP}' ELSE '{TRIMMED}' END AS verdict
+            FROM (SELECT p.* EXCLUDE (start_us), coalesce(e.start_us, p.start_us) AS start_us
+                FROM placed AS p LEFT JOIN special AS e USING (line)
+                WHERE p.reason IS NULL AND coalesce(e.verdict, '{TRIMMED}') = '{TRIMMED}') AS s
+            LEFT JOIN known AS k ON k.vm = s.vm AND k.end_us = s.end_us
             ASOF LEFT JOIN known AS b ON s.vm = b.vm AND s.end_us > b.end_us
-            ASOF LEFT JOIN known AS a ON s.vm = a.vm AND s.end_us < a.end_us"""
+            ASOF LEFT JOIN known AS a ON s.vm = a.vm AND s.end_us < a.end_us)
+            WHERE verdict <> '{TRIMMED}' OR start_us > said_us"""
         )
+        self._connection.execute("DELETE FROM special WHERE line IN (SELECT line FROM around)")
+        self._connection.execute("INSERT INTO special SELECT line, start_us, verdict FROM around")
 
     def _accept(self) -> None:
-        values = {name: name for name in COLUMNS} | {
-            quality: f"CASE WHEN {used} IS NULL THEN 'unknown' ELSE 'measured' END"
+        values = {name: f"p.{name}" for name in COLUMNS} | {
+            quality: f"CASE WHEN p.{used} IS NULL THEN 'unknown' ELSE 'measured' END"
             for quality, used in QUALITIES.items()
         }
+        values["start_us"] = "coalesce(e.start_us, p.start_us)"
         columns = ", ".join(values[name] for name in COLUMNS)
-        self._connection.execute(f"INSERT INTO accepted SELECT {columns} FROM judged WHERE verdict = 'new'")
+        new = (
+            "FROM placed AS p LEFT JOIN special AS e USING (line) "
+            f"WHERE p.reason IS NULL AND coalesce(e.verdict, '{TRIMMED}') = '{TRIMMED}'"
+        )
+        self._connection.execute(f"INSERT INTO accepted SELECT {columns} {new}")
         self._connection.execute(
-            """INSERT INTO reported SELECT vm, max(end_us), arg_max(reported_vcpus, end_us),
-            arg_max(reported_memory_mib, end_us), arg_max(reported_storage_gib, end_us) FROM judged
-            WHERE verdict = 'new' AND coalesce(reported_vcpus, reported_memory_mib, reported_storage_gib) IS NOT NULL
-            GROUP BY vm"""
+            f"""INSERT INTO reported SELECT vm, max(end_us), arg_max(reported_vcpus, end_us),
+            arg_max(reported_memory_mib, end_us), arg_max(reported_storage_gib, end_us) {new}
+            AND coalesce(reported_vcpus, reported_memory_mib, reported_storage_gib) IS NOT NULL GROUP BY vm"""
         )
 
     def _verdict(self) -> Verdict:
-        counts = dict(self._all("SELECT verdict, count(*) FROM judged GROUP BY verdict"))
-        copies = dict(self._all("SELECT is_same, count(*) FROM again GROUP BY is_same"))
-        rejected = dict(
-            self._all("SELECT reason, count(*) FROM placed WHERE reason IS NOT NULL GROUP BY reason")
-        )
-        if counts.get("overlap"):
-            rejected["overlap"] = counts["overlap"]
+        special = dict(self._all("SELECT verdict, count(*) FROM special GROUP BY verdict"))
+        reasons = dict(self._all("SELECT coalesce(reason, ''), count(*) FROM placed GROUP BY ALL"))
+        right = reasons.pop("", 0)
+        if special.get(OVERLAP):
+            reasons[OVERLAP] = special[OVERLAP]
         return Verdict(
-            rows=self._one("SELECT count(*) FROM placed")[0],
-            accepted=counts.get("new", 0),
-            known=counts.get("known", 0),
-            repeated=copies.get(True, 0),
-            contradicting=copies.get(False, 0) + counts.get(CONTRADICTING, 0),
-            trimmed=self._one("SELECT count(*) FROM judged WHERE verdict = 'new' AND start_us > said_us")[0],
-            rejected=dict(sorted(rejected.items())),
+            rows=self._count("placed"),
+            accepted=right - sum(special.values()) + special.get(TRIMMED, 0),
+            known=special.get(KNOWN, 0),
+            repeated=special.get(AGAIN, 0),
+            contradicting=special.get(CONTRADICTING, 0),
+            trimmed=special.get(TRIMMED, 0),
+            rejected=dict(sorted(reasons.items())),
             listed=tuple(
                 Unused(*row)
                 for row in self._all(
                     f"""SELECT line, reason, stranger FROM placed WHERE reason IS NOT NULL
-                    UNION ALL SELECT line, verdict, NULL FROM judged WHERE verdict IN ('overlap', '{CONTRADICTING}')
-                    UNION ALL SELECT line, '{CONTRADICTING}', NULL FROM again WHERE NOT is_same
+                    UNION ALL SELECT line, verdict, NULL FROM special WHERE verdict IN ('{OVERLAP}', '{CONTRADICTING}')
                     ORDER BY 1 LIMIT {LISTED}"""
                 )
             ),
@@ -239,10 +248,17 @@ class Intake:
     def _all(self, query: str) -> list[Any]:
         return self._connection.execute(query).fetchall()
 
+    def _count(self, table: str) -> int:
+        return int(self._one(f"SELECT count(*) FROM {table}")[0])
+
     def _one(self, query: str) -> Any:
         row = self._connection.execute(query).fetchone()
         assert row is not None
         return row
+
+
+def _columns(alias: str, names: Sequence[str]) -> str:
+    return ", ".join(f"{alias}.{name}" for name in names)
 
 
 def _trimmed(start: str, before: str) -> str:

@@ -115,7 +115,8 @@ class SampleStore:
             for day in _days(connection, query):
                 file = self.new_file(day_of(day * DAY_US), "staged")
                 stack.callback(file.discard)
-                rows = connection.sql(f"FROM ({query}) WHERE end_us // {DAY_US} = {day} ORDER BY vm, end_us")
+                ends = f"end_us >= {day * DAY_US} AND end_us < {(day + 1) * DAY_US}"
+                rows = connection.sql(f"FROM ({query}) WHERE {ends} ORDER BY vm, end_us")
                 written = file.write(pa.RecordBatchReader.from_stream(rows))
                 parts.append(Staged(day_of(day * DAY_US), file, written))
             yield parts
@@ -180,12 +181,12 @@ class SampleStore:
 
 
 @contextmanager
-def connected(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def connected(folder: Path, memory_limit: str = MEMORY_LIMIT) -> Iterator[duckdb.DuckDBPyConnection]:
     """An engine of our own in memory; it spills beside the samples and never reaches for the network."""
     connection = duckdb.connect(
         ":memory:",
         config={
-            "memory_limit": MEMORY_LIMIT,
+            "memory_limit": memory_limit,
             "temp_directory": str(folder / ".spill"),
             "autoinstall_known_extensions": "false",
             "preserve_insertion_order": "false",
