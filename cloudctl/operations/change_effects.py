@@ -29,7 +29,8 @@ def take_effect(session: Session, change_id: int, step: Step, applied: Applied, 
             vm.host = applied.host or vm.host
             hold(session, vm.id, holder_of(session, vm), wanted_size(step), at, reason)
         case StepKind.MIGRATE:
-            vm.host = applied.host or str((step.after or {}).get("host"))
+            host = applied.host or (step.after or {}).get("host")
+            vm.host = str(host) if host else None
         case StepKind.DELETE:
             vm.state, vm.retired_at, vm.host = "retired", at, None
             release(session, vm.id, at)
@@ -84,7 +85,8 @@ def wanted_text(ctx: Context, step: Step) -> str:
     if step.kind in (StepKind.CREATE, StepKind.RESIZE, StepKind.ADOPT):
         return size_text(ctx, wanted_size(step))
     if step.kind == StepKind.MIGRATE:
-        return str((step.after or {}).get("host"))
+        host = (step.after or {}).get("host")
+        return str(host) if host else ctx.texts.text("to any other host")
     return ctx.texts.label("step_kind", step.kind)
 
 

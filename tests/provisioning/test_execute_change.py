@@ -304,6 +304,16 @@ def test_a_work_order_is_not_reported_into_time_that_was_sampled_or_closed(ctx, 
     assert run_change(ctx, 1, done_at=now - timedelta(minutes=30)).state == "done"
 
 
+def test_a_work_order_to_move_a_machine_leaves_the_host_to_its_provider(ctx, estate):
+    vm = declared_vm(ctx, "pub-1", estate)
+    change_machines(ctx, [migrate_step(vm, "pub-1", None, None)], "away")
+    with ctx.reading() as session:
+        assert "to any other host" in notices(session, "change:1")[0].body
+    assert run_change(ctx, 1, done_at=ctx.clock.now()).state == "done"
+    with ctx.reading() as session:
+        assert find_vm(session, "pub-1").host is None
+
+
 def test_a_withdrawn_work_order_says_so_to_the_provider(ctx, estate):
     vm = declared_vm(ctx, "pub-1", estate)
     change_machines(ctx, [resize_step(vm, "pub-1", SMALL, HALF)], "cut")

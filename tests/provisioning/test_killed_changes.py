@@ -73,7 +73,7 @@ def assert_same(work: Path, points: int, whole: dict[str, Any], *, with_instants
 def kill_everywhere(home: Path, work: Path, change: int, late: bool) -> int:
     work.mkdir()
     command = [sys.executable, str(PROGRAM), str(home), str(work), str(change), *(["--late"] if late else [])]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=1500, check=False)
     assert done.returncode == 0, done.stderr
     return int(done.stdout)
 
