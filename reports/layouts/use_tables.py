@@ -74,7 +74,7 @@ def use_part(
     table = Table(
         f"use_by_{key}",
         "",
-        (Column(key, texts.text(whose), "text", 26), *use_columns(reader, with_p95=with_p95)),
+        (Column(key, whose[:1].upper() + whose[1:], "text", 26), *use_columns(reader, with_p95=with_p95)),
         tuple((who, *use_cells(use, with_p95=with_p95)) for who, use in entries),
         total_label=texts.text("Total"),
         empty=texts.text("Nothing was held in this time."),
