@@ -23,7 +23,7 @@ from metering.samples.review_model import (
 )
 
 # quantile_cont keeps all values of a group in memory and does not spill: machines are asked about in portions.
-PORTION = 1000
+PORTION = 500
 Row = Mapping[str, Any]
 USED = {"cpu": "cpu_ns", "memory": "memory_used_bytes", "storage": "storage_used_bytes"}
 HELD = {"cpu": "vcpus", "memory": "memory_mib", "storage": "storage_gib"}
