@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import delete, func, select, text, update
@@ -16,6 +16,7 @@ from metering.tables import (
     SampleImportRow,
     SampleSealRow,
     SweepRow,
+    UsageArchiveRow,
 )
 from provisioning.model import Reading
 from provisioning.tables import VmRow
@@ -99,6 +100,18 @@ def newest_source(session: Session, start: datetime, end: datetime) -> int:
 def all_files(session: Session) -> Sequence[SampleFileRow]:
     """Every row of the manifest, replaced ones included."""
     return session.scalars(select(SampleFileRow).order_by(SampleFileRow.day, SampleFileRow.id)).all()
+
+
+def replaced_files(session: Session) -> Sequence[SampleFileRow]:
+    """Files whose rows stand in newer ones, not yet off the disk."""
+    return session.scalars(select(SampleFileRow).where(SampleFileRow.replaced_at.is_not(None))).all()
+
+
+def archived_paths(session: Session, start: datetime, end: datetime) -> list[str]:
+    """The archive's files of the UTC days that [start, end) touches."""
+    first, last = (f"{instant.astimezone(UTC):%Y-%m-%d}" for instant in (start, end))
+    query = select(UsageArchiveRow.path).where(UsageArchiveRow.day >= first, UsageArchiveRow.day <= last)
+    return list(session.scalars(query.order_by(UsageArchiveRow.day)))
 
 
 def mark_replaced(session: Session, file_ids: Sequence[int], at: datetime) -> None:

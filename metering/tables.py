@@ -55,6 +55,20 @@ class SampleFileRow(Base):
     sealed_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
+class UsageArchiveRow(Base):
+    """Aggregates of one UTC day whose raw samples have been given up; kept for good."""
+
+    __tablename__ = "usage_archive"
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    path: Mapped[str] = mapped_column(Text, unique=True)
+    day: Mapped[str] = mapped_column(Text, index=True)
+    rows: Mapped[int]
+    bytes: Mapped[int]
+    algorithm: Mapped[str] = mapped_column(Text)
+    hash: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+
+
 class SampleSealRow(Base):
     """A closed period [start, end): what touches it is sealed, and nothing is added to it."""
 

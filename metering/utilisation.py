@@ -11,9 +11,10 @@ from sqlalchemy.orm import Session
 
 from cloudctl.core.database import to_micros
 from metering.allocations import AllocationSpan, spans_between
+from metering.samples.meters import GroupSums, MeterSums
 from metering.samples.model import BYTES_PER_GIB, BYTES_PER_MIB
 from metering.samples.store import SampleStore
-from metering.samples.window_sums import GroupSums, MeterSums, Question, window_sums
+from metering.samples.window_sums import Question, window_sums
 
 GROUPS = ("vm", "system", "unit", "pool", "cloud")
 # What the sums of a meter are counted in, per unit of its size and µs.

@@ -24,7 +24,7 @@ WORDS = [name for name, kind in COLUMNS.items() if kind == "VARCHAR"]
 NUMBERS = [name for name in COLUMNS if name not in REPEATING + WORDS]
 # DuckDB reads row groups in parallel and skips those whose machines are not asked for.
 ROW_GROUP = 122_880
-CARRIED = b"cloudctl.carried"
+CARRIED = "cloudctl.carried"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +68,16 @@ class FileBeingWritten:
         self._opener = opener
         self._lock = -1
 
-    def write(self, batches: Iterable[pa.RecordBatch], carried: bytes = b"") -> Written:
+    def write(
+        self, batches: Iterable[pa.RecordBatch], carried: bytes = b"", schema: pa.Schema = SCHEMA
+    ) -> Written:
         """Writes and syncs. carried: bytes that travel in the file's metadata. OSError leaves nothing behind."""
-        schema = SCHEMA.with_metadata({CARRIED: carried}) if carried else SCHEMA
         seen = _Seen()
         try:
             with self._opener(self.temporary) as sink:
                 self._lock = os.dup(sink.fileno())
                 fcntl.flock(self._lock, fcntl.LOCK_EX)
-                _write_batches(sink, schema, map(seen.note, batches))
+                _write_batches(sink, schema, map(seen.note, batches), carried)
                 sink.flush()
                 os.fsync(sink.fileno())
             return seen.written(self.temporary)
@@ -98,17 +99,21 @@ class FileBeingWritten:
             self._lock = -1
 
 
-def _write_batches(sink: BinaryIO, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
+def _write_batches(
+    sink: BinaryIO, schema: pa.Schema, batches: Iterable[pa.RecordBatch], carried: bytes
+) -> None:
     with pq.ParquetWriter(
         sink,
         schema,
         compression="zstd",
-        use_dictionary=WORDS + REPEATING,  # type: ignore[arg-type]  # the stubs know only yes or no
-        column_encoding=dict.fromkeys(NUMBERS, "BYTE_STREAM_SPLIT"),
+        use_dictionary=[name for name in WORDS + REPEATING if name in schema.names],  # type: ignore[arg-type]
+        column_encoding={name: "BYTE_STREAM_SPLIT" for name in NUMBERS if name in schema.names},
         store_schema=False,
     ) as writer:
         for batch in batches:
-            writer.write_batch(batch.cast(SCHEMA).replace_schema_metadata(schema.metadata), ROW_GROUP)
+            writer.write_batch(batch.cast(schema), ROW_GROUP)
+        if carried:
+            writer.add_key_value_metadata({CARRIED: carried.decode()})
 
 
 class _Seen:
@@ -162,7 +167,7 @@ def describe(path: Path) -> Written:
 
 def read_carried(path: Path) -> bytes:
     """What `write` was given to carry; empty when nothing. ValueError or OSError: the file is not whole."""
-    return dict(pq.read_metadata(path).metadata or {}).get(CARRIED, b"")
+    return dict(pq.read_metadata(path).metadata or {}).get(CARRIED.encode(), b"")
 
 
 def is_being_written(path: Path) -> bool:

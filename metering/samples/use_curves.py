@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from cloudctl.core.database import to_micros
+from metering.samples.meters import METERS, SPAN
 from metering.samples.store import SampleStore
-from metering.samples.window_sums import METERS, SPAN
 
 Curves = dict[str, list[float | None]]
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 from typing import Any
@@ -11,66 +11,16 @@ import duckdb
 from sqlalchemy.orm import Session
 
 from cloudctl.core.database import to_micros
-from metering.samples.model import BYTES_PER_GIB, BYTES_PER_MIB
+from metering.samples.archive import add_archived
+from metering.samples.meters import METERS, P95, SPAN, GroupSums, Meter, MeterSums
 from metering.samples.quantile import pooled_quantiles
 from metering.samples.store import SampleStore
-from metering.store import rows_between
+from metering.store import archived_paths, rows_between
 
-SPAN = "(end_us - start_us)"
-P95 = 0.95
 # An exact quantile keeps its values in memory: so many rows go into one query, more are asked in parts.
 ROWS_AT_ONCE = 9_000_000
 # And so many values one group may have; its memory doubles as it grows.
 ROWS_OF_ONE = 1_500_000
-
-
-@dataclass(frozen=True, slots=True)
-class Meter:
-    """A meter's columns. used: its sum over an interval; per_held: what one unit held for 1 µs comes to in that unit.
-
-    CPU is summed in ns of core time, memory and storage in byte·µs.
-    """
-
-    name: str
-    used: str
-    held: str
-    weight: str
-    per_held: int
-
-    @property
-    def ratio(self) -> str:
-        """An interval's use over what was held in it, as SQL."""
-        span = f"{SPAN}::DOUBLE" if self.weight == "1" else "1.0"
-        return f"{self.used} / nullif({self.held} * {span} * {self.per_held}, 0)"
-
-
-METERS = (
-    Meter("cpu", "cpu_ns", "vcpus", "1", 1000),
-    Meter("memory", "memory_used_bytes", "memory_mib", SPAN, BYTES_PER_MIB),
-    Meter("storage", "storage_used_bytes", "storage_gib", SPAN, BYTES_PER_GIB),
-)
-
-
-@dataclass(slots=True)
-class MeterSums:
-    """One meter of one group. used: exact, in its unit; held_us (size × µs), measured_us: where it is known."""
-
-    used: Fraction = Fraction(0)
-    held_us: int = 0
-    measured_us: int = 0
-    intervals: int = 0
-    over: int = 0
-    p95: float | None = None
-    maximum: float | None = None
-
-
-@dataclass(slots=True)
-class GroupSums:
-    """All meters of one group, by the meter's name."""
-
-    meters: dict[str, MeterSums] = field(
-        default_factory=lambda: {meter.name: MeterSums() for meter in METERS}
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +56,21 @@ def window_sums(store: SampleStore, session: Session, question: Question) -> dic
             if not in_one:
                 _add_quantiles(connection, found, rows)
         _take_off_outside(connection, question, found)
+        _add_archived(connection, store, session, question, found)
     return found
+
+
+def _add_archived(
+    connection: duckdb.DuckDBPyConnection,
+    store: SampleStore,
+    session: Session,
+    question: Question,
+    found: dict[int, GroupSums],
+) -> None:
+    """Whole days whose raw samples have been given up; they never cross the window's bounds."""
+    paths = [str(store.folder / path) for path in archived_paths(session, question.start, question.end)]
+    bounds = (to_micros(question.start), to_micros(question.end))
+    add_archived(connection, paths, bounds, question.groups, found)
 
 
 def _name_groups(connection: duckdb.DuckDBPyConnection, question: Question) -> None:

@@ -45,6 +45,17 @@ def upgrade() -> None:
     )
     forbid_changes("sample_file", "OLD.sealed_at IS NOT NULL")
     op.create_table(
+        "usage_archive",
+        sa.Column("id", Id, primary_key=True),
+        sa.Column("path", sa.Text, nullable=False, unique=True),
+        sa.Column("day", sa.Text, nullable=False, index=True),
+        sa.Column("rows", Id, nullable=False),
+        sa.Column("bytes", Id, nullable=False),
+        sa.Column("algorithm", sa.Text, nullable=False),
+        sa.Column("hash", sa.Text, nullable=False),
+        sa.Column("created_at", Instant, nullable=False),
+    )
+    op.create_table(
         "sample_seal",
         sa.Column("id", Id, primary_key=True),
         sa.Column("start", Instant, nullable=False),
