@@ -18,7 +18,7 @@ from cloudctl.operations.context import Context
 from metering.allocations import held_at
 from metering.collector import Held
 from metering.samples.model import Sample
-from metering.samples.recovery import recover
+from metering.samples.recovery import Recovered, recover
 from metering.samples.store import FOLDER, SampleStore
 from metering.store import (
     Gap,
@@ -429,10 +429,10 @@ def _outcome(swept: Sequence[PoolSwept], at: datetime, is_stored: bool = True) -
     )
 
 
-def adopt_orphans(session: Session, store: SampleStore, now: datetime) -> None:
+def adopt_orphans(session: Session, store: SampleStore, now: datetime) -> Recovered:
     """Takes over what a crash cut off today or yesterday: a sweep that goes on where the ledger stands."""
     days = [f"{now - timedelta(days=1):%Y-%m-%d}", f"{now:%Y-%m-%d}"]
-    recover(session, store, lambda carried: _goes_on(session, carried), days)
+    return recover(session, store, lambda carried: _goes_on(session, carried), days)
 
 
 def _goes_on(session: Session, carried: bytes) -> bool:
