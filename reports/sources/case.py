@@ -34,7 +34,7 @@ METERS = ("cpu", "memory", "storage")
 CHART_UNIT = {"cpu": 1000, "memory": 1, "storage": 1024}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class CaseReader:
     """What all case files of one report share. now: when the report is made."""
 
