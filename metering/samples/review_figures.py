@@ -37,25 +37,49 @@ _RATIO = {
 _LOAD = "(cpu_ns + coalesce(steal_ns, 0)) / span_us"
 # What one vCPU, MiB or GiB holds, in nanoseconds a microsecond or in bytes.
 SCALE = {"cpu": 1000, "memory": BYTES_PER_MIB, "storage": BYTES_PER_GIB}
+# `rows` is the view or table that is asked; each machine counts from its own start on.
 _WHOLE = """SELECT s.*, end_us - start_us AS span_us, from_us
-        FROM samples s JOIN machines USING (vm) WHERE end_us > from_us AND start_us < $end"""
+        FROM rows s JOIN machines USING (vm) WHERE end_us > from_us AND start_us < $end"""
 
 
 def review_figures(
     connection: duckdb.DuckDBPyConnection, window: ReviewWindow, machines: Sequence[MachineQuestion]
 ) -> dict[int, Figures]:
     """Every machine's figures, from a connection with the view `samples`; also of machines without any sample."""
+    constant = [machine for machine in machines if machine.sized_us <= window.start_us]
+    changed = [machine for machine in machines if machine.sized_us > window.start_us]
     figures: dict[int, Figures] = {}
-    for portion in portions(machines):
-        whole = _rows(connection, window, portion, {m.vm_id: window.start_us for m in portion})
-        resized = {m.vm_id: m.sized_us for m in portion if window.start_us < m.sized_us < window.end_us}
-        since = _rows(connection, window, [m for m in portion if m.vm_id in resized], resized) if resized else {}
-        rates = _idle_rates(connection, window, [vm for vm, row in whole.items() if _may_idle(row, window)])
-        for machine in portion:
-            row = whole.get(machine.vm_id, {})
-            sizing = row if machine.sized_us <= window.start_us else since.get(machine.vm_id, {})
-            figures[machine.vm_id] = _figures(machine, row, sizing, rates.get(machine.vm_id, {}))
+    for portion in portions(constant):
+        whole = _rows(connection, "samples", window, portion, {m.vm_id: window.start_us for m in portion})
+        figures |= _answers(connection, window, portion, whole, whole)
+    for portion in portions(changed):
+        figures |= _resized(connection, window, portion)
     return figures
+
+
+def _resized(
+    connection: duckdb.DuckDBPyConnection, window: ReviewWindow, machines: Sequence[MachineQuestion]
+) -> dict[int, Figures]:
+    """Machines of several sizes in the window: their rows are read once, and asked of twice."""
+    give(connection, "machines", {"vm": [m.vm_id for m in machines]})
+    connection.execute("CREATE OR REPLACE TEMP TABLE resized AS SELECT s.* FROM samples s JOIN machines USING (vm)")
+    whole = _rows(connection, "resized", window, machines, {m.vm_id: window.start_us for m in machines})
+    since = _rows(connection, "resized", window, machines, {m.vm_id: m.sized_us for m in machines})
+    return _answers(connection, window, machines, whole, since)
+
+
+def _answers(
+    connection: duckdb.DuckDBPyConnection,
+    window: ReviewWindow,
+    machines: Sequence[MachineQuestion],
+    whole: Mapping[int, Row],
+    since: Mapping[int, Row],
+) -> dict[int, Figures]:
+    rates = _idle_rates(connection, window, [vm for vm, row in whole.items() if _may_idle(row, window)])
+    return {
+        m.vm_id: _figures(m, whole.get(m.vm_id, {}), since.get(m.vm_id, {}), rates.get(m.vm_id, {}))
+        for m in machines
+    }
 
 
 def portions(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
@@ -138,11 +162,13 @@ _RATES = """
 
 def _rows(
     connection: duckdb.DuckDBPyConnection,
+    source: str,
     window: ReviewWindow,
     machines: Sequence[MachineQuestion],
     starts: Mapping[int, int],
 ) -> dict[int, dict[str, Any]]:
-    """One row of sums per machine that has samples, each from its own start on, clipped to the window."""
+    """One row of sums per machine that has samples in `source`, each from its own start on, clipped to the window."""
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW rows AS SELECT * FROM {source}")
     give(connection, "machines", {"vm": list(starts), "from_us": list(starts.values())})
     rows = _ask(connection, _FIGURES, end=window.end_us, recent=window.recent_us)
     edges = _ask(connection, _EDGES, end=window.end_us, latest=max(starts.values()))
