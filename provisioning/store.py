@@ -61,9 +61,10 @@ def vms(
     return session.scalars(query).all()
 
 
-def pools(session: Session) -> Sequence[PoolRow]:
-    """Pools not removed, by code."""
-    return session.scalars(select(PoolRow).where(PoolRow.removed_at.is_(None)).order_by(PoolRow.code)).all()
+def pools(session: Session, *, removed: bool = False) -> Sequence[PoolRow]:
+    """Pools by code; with `removed` also those that have left the inventory."""
+    query = select(PoolRow).order_by(PoolRow.code)
+    return session.scalars(query if removed else query.where(PoolRow.removed_at.is_(None))).all()
 
 
 def hosts(session: Session, pool_id: int | None = None) -> Sequence[HostRow]:

@@ -18,8 +18,8 @@ from cloudctl.core.spreadsheet import csv_cell
 
 Row = Mapping[str, Any]
 FORMATS = ("table", "json", "yaml", "csv")
-# A sum of money as text.
-NUMBER = re.compile(r"-?\d+(\.\d+)?")
+# A sum of money or a share as text.
+NUMBER = re.compile(r"-?\d+(\.\d+)?%?")
 
 
 def output_option(function: Callable[..., Any]) -> Callable[..., Any]:
