@@ -15,6 +15,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from cloudctl.core.clock import DrivenClock, FileClock
+from cloudctl.core.i18n import Catalogue
 from cloudctl.core.identity import Role
 from cloudctl.core.settings import FILE_NAME
 from cloudctl.core.tables import PersonRow, UnitRow
@@ -26,7 +27,9 @@ START = datetime(2026, 9, 30, 16, tzinfo=UTC)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--update-golden", action="store_true", help="Write golden files afresh from what tests make.")
+    parser.addoption(
+        "--update-golden", action="store_true", help="Write golden files afresh from what tests make."
+    )
 
 
 # Timings of a shared machine are no property of the code.
@@ -60,6 +63,24 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting of the machine that runs the tests reaches them."""
     for name in [name for name in os.environ if name.startswith("CLOUDCTL_") and name != "CLOUDCTL_TRACES"]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _every_text_has_its_chinese(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Fails a test in which a text was shown that the Chinese catalogue lacks: headings made of keys, for instance."""
+    plain, lacking = Catalogue.text, set[str]()
+
+    def text(self: Catalogue, template: str, **values: Any) -> str:
+        if not self.has_text(template):
+            lacking.add(template)
+        return plain(self, template, **values)
+
+    monkeypatch.setattr(Catalogue, "text", text)
+    yield
+    if not request.node.get_closest_marker("made_up_texts"):
+        assert not lacking, f"no Chinese for {sorted(lacking)}"
 
 
 @pytest.fixture(scope="session")

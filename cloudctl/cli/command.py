@@ -74,7 +74,8 @@ class TranslatedCommand(click.Command):
         return rest
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        pieces = [translate(piece) if piece[:1] == "[" else piece for piece in self.collect_usage_pieces(ctx)]
+        given = self.collect_usage_pieces(ctx)
+        pieces = [translate(piece) if piece == self.options_metavar else piece for piece in given]
         formatter.write_usage(ctx.command_path, " ".join(pieces), prefix=translate("Usage:") + " ")
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

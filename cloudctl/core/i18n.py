@@ -21,6 +21,10 @@ class Catalogue:
         known = {name: self.message(v) if isinstance(v, Message) else v for name, v in values.items()}
         return _entries(self.language).get(template, template).format(**known)
 
+    def has_text(self, template: str) -> bool:
+        """Whether a message has its Chinese, in whatever language this catalogue speaks."""
+        return template in _entries(DEFAULT_LANGUAGE)
+
     def message(self, message: Message) -> str:
         return self.text(message.template, **message.values)
 

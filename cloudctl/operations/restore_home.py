@@ -8,7 +8,7 @@ from typing import Any
 
 from cloudctl.core.audit import verify
 from cloudctl.core.database import Database
-from cloudctl.core.errors import InvalidInput, Message, NotFound, Refused, problem
+from cloudctl.core.errors import CloudctlError, InvalidInput, Message, NotFound, Refused, problem
 from cloudctl.core.identity import Role
 from cloudctl.core.ledger_store import faults
 from cloudctl.core.schema import schema_state
@@ -136,7 +136,7 @@ def _entries_of(home: Path) -> int | None:
     try:
         with database.reading() as session:
             return verify(session).entries
-    except Exception:
+    except (CloudctlError, ValueError, TypeError):
         # A damaged ledger is what restores are for.
         return 0
     finally:

@@ -131,7 +131,7 @@ def test_both_languages_have_the_same_guides():
 
 def test_decisions_are_at_most_a_page():
     for path in sorted((ROOT / "docs" / "adr").glob("*.md")):
-        assert re.match(r"# ADR-\d{4}: ", path.read_text(encoding="utf-8")), path.name
+        assert re.match(r"# (ADR-\d{4}:|\d+\.) ", path.read_text(encoding="utf-8")), path.name
         assert len(path.read_text(encoding="utf-8").splitlines()) <= 60, path.name
 
 

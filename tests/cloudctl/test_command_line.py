@@ -161,6 +161,7 @@ def test_a_group_alone_shows_its_help(home, run_cli):
     assert done.exit_code == 2 and "verify" in done.stdout + done.stderr
 
 
+@pytest.mark.made_up_texts
 @pytest.mark.parametrize(
     ("failure", "code"),
     [
@@ -189,6 +190,7 @@ def test_a_failure_becomes_a_message_and_a_code(home, run_cli, monkeypatch, fail
     assert done.stdout == "" and done.stderr and "Traceback" not in done.stderr
 
 
+@pytest.mark.made_up_texts
 def test_an_invalid_input_lists_every_reason_with_its_place(home, run_cli, monkeypatch):
     reasons = [problem("a.yaml:3:7", "first"), problem("a.yaml:9:1", "second")]
 

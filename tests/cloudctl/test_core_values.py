@@ -228,5 +228,6 @@ def test_a_message_in_a_message_is_translated_too():
     assert Catalogue("zh_CN").text("Error: {message}", message=inner) == "错误：“x”不是月份（格式 YYYY-MM）。"
 
 
+@pytest.mark.made_up_texts
 def test_an_unknown_text_stays_english():
     assert Catalogue("zh_CN").text("Never {said}.", said="heard") == "Never heard."
