@@ -47,4 +47,4 @@ def _has_too_little(figures: Figures, meters: Sequence[str], rule: Rule) -> bool
 
 def _is_measured(figures: Figures, rule: Rule) -> bool:
     """The CPU at least, on as much evidence as a mark needs."""
-    return figures.window["cpu"].coverage >= as_float(rule.mark.coverage_at_least)
+    return figures.sizing["cpu"].coverage >= as_float(rule.mark.coverage_at_least)

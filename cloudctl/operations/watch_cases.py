@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
@@ -23,6 +23,8 @@ from policies.store import CaseFilter, cases, find_case, find_rule, read_case
 from policies.tables import CaseRow
 from policies.watching import WatchVerdict, watch, watched_meters
 from provisioning.store import get_vm
+
+A_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,8 @@ def watch_cases(ctx: Context, numbers: Sequence[int] | None = None) -> list[Watc
     ctx.actor.require(Role.OPERATOR)
     with ctx.reading() as session:
         rows = _wanted(session, numbers)
-        seen = [(row.id, *_look(ctx, session, row)) for row in rows]
+        figures_of = _figures(ctx, session, rows)
+        seen = [(row.id, *_look(ctx, session, row, figures_of.get(row.vm_id))) for row in rows]
     watched = []
     for number, verdict, figures in seen:
         with ctx.writing() as session:
@@ -81,37 +84,58 @@ def _wanted(session: Session, numbers: Sequence[int] | None) -> list[CaseRow]:
     return rows
 
 
-def _look(ctx: Context, session: Session, row: CaseRow) -> tuple[WatchVerdict, Figures | None]:
+def _look(
+    ctx: Context, session: Session, row: CaseRow, figures: Figures | None
+) -> tuple[WatchVerdict, Figures | None]:
     """The rule is the one the case was opened by; the samples are those after the change alone."""
     now = ctx.clock.now()
     assert row.executed_at is not None and row.watch_until is not None
     rule: Rule = rule_from_json(find_rule(session, row.rule_version).document)
     until = min(now, row.watch_until)
-    figures = _figures(ctx, session, row, row.executed_at, until)
     time_is_up = now >= row.watch_until
     meters = watched_meters(Size.from_json(row.from_size), Size.from_json(row.to_size or row.from_size))
     return watch(figures, meters, _hours(row.executed_at, until), rule, time_is_up=time_is_up), figures
 
 
-def _figures(ctx: Context, session: Session, row: CaseRow, start: datetime, end: datetime) -> Figures | None:
+def _figures(ctx: Context, session: Session, rows: Sequence[CaseRow]) -> dict[int, Figures]:
+    """Machine -> its figures, `sizing` since its own change; those watched until the same time are asked together."""
+    groups: dict[datetime, list[CaseRow]] = {}
+    for row in rows:
+        assert row.executed_at is not None and row.watch_until is not None
+        until = _last_looked_at(ctx.clock.now(), row.watch_until)
+        if row.executed_at < until:
+            groups.setdefault(until, []).append(row)
+    found: dict[int, Figures] = {}
+    for until, group in sorted(groups.items()):
+        start = min(row.executed_at for row in group if row.executed_at is not None)
+        window = ReviewWindow(to_micros(start), to_micros(until), to_micros(start), 0.0)
+        asked = [_question(session, row, window) for row in group]
+        store = SampleStore(ctx.home / FOLDER, ctx.clock)
+        with opened_samples(store, session, window) as samples:
+            found |= samples.figures([question for question in asked if question is not None])
+    return found
+
+
+def _last_looked_at(now: datetime, watch_until: datetime) -> datetime:
+    """A watch that ended within the last day is looked at up to now, so that a night's cases are asked together."""
+    return now if now - watch_until < A_DAY else watch_until
+
+
+def _question(session: Session, row: CaseRow, window: ReviewWindow) -> MachineQuestion | None:
     held = current_allocation(session, row.vm_id)
-    if held is None or end <= start:
+    if held is None or row.executed_at is None:
         return None
-    first, last = to_micros(start), to_micros(end)
-    window = ReviewWindow(first, last, first, 0.0)
-    question = MachineQuestion(
+    whole, since = window.end_us - window.start_us, to_micros(row.executed_at)
+    return MachineQuestion(
         row.vm_id,
-        held_us=last - first,
-        recent_held_us=last - first,
-        sized_us=first,
-        sized_held_us=last - first,
+        held_us=whole,
+        recent_held_us=whole,
+        sized_us=since,
+        sized_held_us=window.end_us - since,
         vcpus=held.vcpus,
         memory_mib=held.memory_mib,
         storage_gib=sum(held.storage_gib.values()),
     )
-    store = SampleStore(ctx.home / FOLDER, ctx.clock)
-    with opened_samples(store, session, window) as samples:
-        return samples.figures([question])[row.vm_id]
 
 
 def _hours(start: datetime, end: datetime) -> float:
@@ -139,5 +163,5 @@ def _watched(session: Session, row: CaseRow, verdict: WatchVerdict, figures: Fig
     if figures is None:
         return Watched(step_of(session, row), verdict, None, None, 0.0)
     p95s = [use for meter in METERS if (use := figures.sizing[meter].use_p95) is not None]
-    coverage = max(figures.window[meter].coverage for meter in METERS)
+    coverage = max(figures.sizing[meter].coverage for meter in METERS)
     return Watched(step_of(session, row), verdict, max(p95s, default=None), figures.steal_share, coverage)

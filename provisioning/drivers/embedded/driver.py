@@ -1,7 +1,6 @@
 """The driver of a simulated cloud: observe, measure, and bring machines to the state a step wants."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import repeat
 from pathlib import Path
@@ -178,18 +177,10 @@ class EmbeddedDriver:
     def _count(self, machines: list[MachineRecord], at_us: int) -> None:
         """All machines of some hosts; those of other hosts play no part in what these get."""
         counted = Meter(self._seed, machines, self._store.hosts(), self._traces).at(at_us)
-        for index, machine in enumerate(machines):
-            if machine.counted_us != at_us:
-                self._store.put_machine(
-                    replace(
-                        machine,
-                        counted_us=at_us,
-                        cpu_ns=counted.cpu[index],
-                        steal_ns=counted.steal[index],
-                        disk_bytes=counted.disk[index],
-                        network_bytes=counted.network[index],
-                    )
-                )
+        values = zip(machines, counted.cpu, counted.steal, counted.disk, counted.network, strict=True)
+        self._store.put_counters(
+            at_us, [(machine.number, *counters) for machine, *counters in values if machine.counted_us != at_us]
+        )
 
     def _carry(self, now: int) -> None:
         """Moves old counters forward to the beginning of a slot a day ago: the same sums, split there."""

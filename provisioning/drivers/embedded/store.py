@@ -165,6 +165,12 @@ class CloudStore:
                 f"UPDATE machine SET {sets} WHERE number = ?", [*values, record.number]
             )
 
+    def put_counters(self, counted_us: int, counters: Sequence[tuple[int | None, ...]]) -> None:
+        """Counters as of `counted_us`, each with its machine's number first; within `writing`."""
+        sets = "counted_us = ?, cpu_ns = ?, steal_ns = ?, disk_bytes = ?, network_bytes = ?"
+        rows = [(counted_us, *values, number) for number, *values in counters]
+        self._connection().executemany(f"UPDATE machine SET {sets} WHERE number = ?", rows)
+
     def bury(self, record: MachineRecord, at_us: int) -> None:
         """Removes a machine and keeps when; within `writing`."""
         connection = self._connection()
