@@ -14,6 +14,7 @@ class Cast:
     operators: tuple[str, ...]
     finance: tuple[str, ...]
     panel: tuple[str, ...]
+    auditor: str
     members: Mapping[str, str]
 
 
@@ -48,6 +49,7 @@ def cast_of(units: Sequence[Unit]) -> Cast:
         operators=_logins("operator"),
         finance=_logins("finance"),
         panel=_logins("panel"),
+        auditor=_logins("auditor")[0],
         members={unit.code: f"{unit.pinyin}-{unit.code}" for unit in units},
     )
 

@@ -3,16 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
-from typing import Any
 
-from cloudctl.core.clock import FileClock
+from cloudctl.core.errors import Message
 from cloudctl.operations.collect_usage import drive_sweeps
 from cloudctl.operations.context import Context, find_actor
 from cloudctl.operations.demo.city import City
 from cloudctl.operations.demo.people import Cast
 
-# Told what is going on, and how much of the story is behind: 0 to 1, None for no news of that.
-Told = Callable[[str, dict[str, Any]], None]
+# Told what has happened at an hour of the story, and how much of the whole work is behind: 0 to 1.
+Told = Callable[[datetime, Message, float], None]
 
 
 @dataclass(slots=True)
@@ -44,8 +43,3 @@ class Troupe:
         """Time passes, and every machine is measured on the grid until then."""
         if instant > self.founder.clock.now():
             drive_sweeps(self.acting(self.cast.operators[0]), instant)
-
-    def pass_until(self, instant: datetime) -> None:
-        """Time passes before anything is metered."""
-        assert isinstance(self.founder.clock, FileClock)
-        self.founder.clock.move_to(instant)

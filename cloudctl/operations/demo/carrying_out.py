@@ -1,0 +1,68 @@
+"""Decided cases carried out in the maintenance windows, watched, and taken back where a machine begins to hurt."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cloudctl.core.errors import CloudctlError, Message
+from cloudctl.operations.demo.troupe import Troupe
+from cloudctl.operations.execute_case import execute_case
+from cloudctl.operations.roll_back_case import roll_back_case
+from cloudctl.operations.show_cases import CaseQuery, list_cases
+from cloudctl.operations.watch_cases import watch_cases
+from policies.panel import CaseState
+from policies.underuse import Remedy
+
+PACE = timedelta(minutes=2)
+HURTS = Message("It has too little since it was cut; the unit asks for its earlier size.")
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What became of a night's work: cases carried out, and those whose cloud refused."""
+
+    done: int
+    refused: int
+
+
+def carry_out(troupe: Troupe, scheduled: Sequence[tuple[datetime, int]]) -> Carried:
+    """The second operator carries out what the first proposed, one case every other minute."""
+    ctx = troupe.acting(troupe.cast.operators[1])
+    done = refused = 0
+    for at, number in scheduled:
+        troupe.meter_until(max(at, ctx.clock.now() + PACE))
+        try:
+            execute_case(ctx, number)
+            done += 1
+        except CloudctlError as failure:
+            if failure.exit_code != 5:
+                raise
+            refused += 1
+    return Carried(done, refused)
+
+
+def report_disks(troupe: Troupe, share: float) -> int:
+    """The first of the work orders on storage are reported as done; the rest stay open. Returns how many."""
+    ctx = troupe.acting(troupe.cast.operators[1])
+    by_hand = (Remedy.REPLACE_AND_COPY, Remedy.RESIZE_AND_REPLACE)
+    waiting = [
+        case["case"]
+        for case in list_cases(ctx)
+        if case["remedy"] in by_hand and case["state"] in (CaseState.EXECUTING, CaseState.WATCHING)
+    ]
+    reported = waiting[: round(share * len(waiting))]
+    for number in reported:
+        execute_case(ctx, number, done_at=ctx.clock.now())
+    return len(reported)
+
+
+def watch_and_roll_back(troupe: Troupe, at_most: int) -> list[str]:
+    """Looks at every machine under watch; takes proposed rollbacks back. Returns the machines' names."""
+    ctx = troupe.acting(troupe.cast.operators[1])
+    watch_cases(ctx)
+    hurting = [
+        case for case in list_cases(ctx, CaseQuery(state=CaseState.WATCHING)) if case["rollback_proposed"]
+    ]
+    for case in hurting[:at_most]:
+        roll_back_case(ctx, case["case"], ctx.texts.message(HURTS))
+    return [case["vm"] for case in hurting[:at_most]]
