@@ -19,6 +19,7 @@ from cloudctl.core.yaml_tree import read_tree
 
 MAX_BYTES = 32 * 1024 * 1024
 _UNWANTED = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_POSITION = re.compile(r":([0-9]+):([0-9]+)(?: \(|$)")
 _PLAIN_DECIMAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,12})?")
 
 M = TypeVar("M", bound=BaseModel)
@@ -143,8 +144,8 @@ def _decoded(data: bytes, path: Path) -> str:
 
 
 def _line_and_column(reason: Problem) -> tuple[int, int]:
-    parts = reason.place.rsplit(":", 2)
-    return (int(parts[1]), int(parts[2])) if len(parts) == 3 else (0, 0)
+    found = _POSITION.search(reason.place)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
 def _place_of(before: str, name: str) -> str:

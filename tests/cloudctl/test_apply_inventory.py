@@ -147,6 +147,8 @@ def test_a_section_left_out_is_still_known_to_the_others(ctx):
     plan = plan_of(ctx, "version: 1\nequipment: [{code: new, unit: edu, kind: other, condition: working}]\n")
 
     assert kinds(plan) == [("add", "equipment:new"), ("remove", "equipment:srv")]
+    with pytest.raises(InvalidInput, match=r"inventory\.yaml:1:1 \(equipment: srv\): There is no unit “fin”"):
+        plan_of(ctx, "version: 1\nunits: [{code: edu, name: 教育局}]\n")
     with pytest.raises(InvalidInput, match="There is no unit “nix”"):
         plan_of(ctx, "version: 1\nequipment: [{code: new, unit: nix, kind: other, condition: working}]\n")
 

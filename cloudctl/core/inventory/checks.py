@@ -44,20 +44,20 @@ def _duplicates(draft: Draft) -> Iterator[Problem]:
     for section in SECTIONS:
         seen: dict[Key, Entry] = {}
         for entry in draft.entries(section):
-            key = entry.key(section)
+            key = entry.key()
             if key is not None and key in seen:
                 yield problem(
                     entry.place(SECTIONS[section][-1]),
                     "“{code}” stands here a second time; the first is in line {line}.",
                     code=key[-1],
-                    line=seen[key].place().rsplit(":", 2)[1],
+                    line=seen[key].place().split("(")[0].rsplit(":", 2)[1],
                 )
             elif key is not None:
                 seen[key] = entry
 
 
 def _known(draft: Draft, section: str) -> set[Key | None]:
-    return {entry.key(section) for entry in draft.entries(section)}
+    return {entry.key() for entry in draft.entries(section)}
 
 
 def _unknown_references(draft: Draft) -> Iterator[Problem]:

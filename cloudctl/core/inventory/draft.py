@@ -31,10 +31,11 @@ class Draft:
     problems: tuple[Problem, ...] = ()
 
     def place(self, section: str, position: int, *rest: str | int) -> str:
-        """Where the entry (or a value in it) stands; the file alone for what the file does not hold."""
+        """Where the entry (or a value in it) stands; of one that only the ledger holds, its name."""
         known = self.positions.get(section, ())
-        loc: Loc = (section, known[position], *rest) if position < len(known) else ()
-        return self.marks.place(loc)
+        if position < len(known):
+            return self.marks.place((section, known[position], *rest))
+        return _ledger_place(self.marks, section, getattr(self.inventory, section)[position])
 
     def entries(self, section: str) -> list["Entry"]:
         """All entries in the file's order, broken ones too."""
@@ -42,7 +43,7 @@ class Draft:
         positions = self.positions.get(section) or [-1] * len(typed)
         both = [*zip(positions, typed, strict=True), *self.broken.get(section, {}).items()]
         return [
-            Entry(self.marks, (section, position) if position >= 0 else (), values)
+            Entry(self.marks, section, (section, position) if position >= 0 else (), values)
             for position, values in sorted(both, key=lambda item: item[0])
         ]
 
@@ -57,6 +58,7 @@ class Entry:
     """An entry where it stands: a model, or the plain mapping of a broken one."""
 
     marks: Marks
+    section: str
     loc: Loc
     values: Any
 
@@ -65,13 +67,15 @@ class Entry:
         value = self.values.get(key) if isinstance(self.values, dict) else getattr(self.values, key)
         return value if isinstance(value, str) else None
 
-    def key(self, section: str) -> Key | None:
+    def key(self) -> Key | None:
         """What names it, None when that is broken too."""
-        parts = [self.get(name) for name in SECTIONS[section]]
+        parts = [self.get(name) for name in SECTIONS[self.section]]
         return None if None in parts else tuple(map(str, parts))
 
     def place(self, *rest: str) -> str:
-        return self.marks.place((*self.loc, *rest) if self.loc else ())
+        if self.loc:
+            return self.marks.place((*self.loc, *rest))
+        return _ledger_place(self.marks, self.section, self.values)
 
 
 def load_draft(path: Path) -> Draft:
@@ -100,6 +104,11 @@ def draft_of(inventory: Inventory, name: str) -> Draft:
 def key_of(section: str, entry: Any) -> Key:
     """The values that name an entry of a section."""
     return tuple(str(getattr(entry, name)) for name in SECTIONS[section])
+
+
+def _ledger_place(marks: Marks, section: str, entry: Any) -> str:
+    """The file leaves the section out, so the entry stands in the ledger alone."""
+    return f"{marks.place()} ({section}: {'/'.join(key_of(section, entry))})"
 
 
 def _draft(
