@@ -1,10 +1,16 @@
 """`cloudctl hold …`: the funding-hold list."""
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
 import click
 
 from cloudctl.cli.command import TranslatedGroup
 from cloudctl.cli.output import output_option, show_list, show_record
 from cloudctl.cli.run import Run, confirm, say
+
+if TYPE_CHECKING:
+    from cloudctl.operations.context import Context
 
 COLUMNS = (
     "hold",
@@ -60,10 +66,10 @@ def place(run: Run, unit: str, ground: str, reason: str, yes: bool, dry_run: boo
     with run.open() as ctx:
         plan = plan_hold(ctx, unit, HoldGround(ground), reason)
         if dry_run:
-            show_record(plan, output, ctx.site.zone)
+            _show(ctx, plan, output)
             return
         confirm("Hold back funding of {unit}?", yes=yes, unit=plan["unit_name"])
-        show_record(place_hold(ctx, unit, HoldGround(ground), reason), output, ctx.site.zone)
+        _show(ctx, place_hold(ctx, unit, HoldGround(ground), reason), output)
 
 
 @hold.command(
@@ -82,8 +88,16 @@ def lift(run: Run, number: int, reason: str, yes: bool, dry_run: bool, output: s
     with run.open() as ctx:
         plan = plan_lift(ctx, number, reason)
         if dry_run:
-            show_record(plan, output, ctx.site.zone)
+            _show(ctx, plan, output)
             return
         confirm("Lift hold {number} on {unit}?", yes=yes, number=number, unit=plan["unit_name"])
-        show_record(lift_hold(ctx, number, reason), output, ctx.site.zone)
+        _show(ctx, lift_hold(ctx, number, reason), output)
         say("Lifted.")
+
+
+def _show(ctx: "Context", hold: Mapping[str, Any], output: str) -> None:
+    """One hold; in a table its state and ground by name."""
+    names = (
+        {key: ctx.texts.label(kind, hold[key]) for key, kind in LABELS.items()} if output == "table" else {}
+    )
+    show_record({**hold, **names}, output, ctx.site.zone)

@@ -114,3 +114,12 @@ def test_who_adjusted_does_not_approve(city, run_cli):
 
     assert run_cli(city.ctx.home, "settle", "approve", "2026-11", "--yes", login="qian").exit_code == 5
     assert run_cli(city.ctx.home, "settle", "approve", "2026-11", "--yes", login="zhao").exit_code == 0
+
+
+def test_tables_are_read_in_chinese(city, run_cli):
+    home, asked = city.ctx.home, ("--line", "1", "--quantity", "0", "--reason", "已下线", "--yes")
+    done = run_cli(home, "settle", "adjust", LINE, *asked, login="op", lang="zh_CN")
+    verified = run_cli(home, "settle", "verify", "2026-10", login="op", lang="zh_CN")
+
+    assert "费用所属账期" in done.stdout and "已登记" in done.stderr
+    assert "与关账时一致" in verified.stderr

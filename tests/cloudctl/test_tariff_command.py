@@ -74,3 +74,12 @@ def test_tiers_are_shown_with_their_bounds(city, run_cli):
         ("0", "10", "1"),
         ("10", None, "0.5"),
     ]
+
+
+def test_tables_are_read_in_chinese(city, run_cli):
+    path = written(city, STANDARD)
+    plan = run_cli(city.ctx.home, "tariff", "apply", path, "--yes", login="op", lang="zh_CN")
+    listed = run_cli(city.ctx.home, "tariff", "list", login="op", lang="zh_CN")
+    prices = run_cli(city.ctx.home, "tariff", "show", "std", login="op", lang="zh_CN")
+
+    assert "新增" in plan.stdout and "生效日期" in listed.stdout and "内存" in prices.stdout

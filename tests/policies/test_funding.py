@@ -116,6 +116,22 @@ def test_a_dry_run_of_a_hold_keeps_nothing(city, run_cli):
     assert hold(run_cli, city, "place", "mars", "--ground", "not_on_cloud", "--reason", "x").exit_code == 4
 
 
+def test_tables_are_read_in_chinese(city, run_cli):
+    home = city.ctx.home
+    args = ("--ground", "not_adapted", "--reason", "逾期", "--yes")
+    placed = run_cli(home, "hold", "place", "fin", *args, login="zhao", lang="zh_CN")
+    listed = run_cli(home, "hold", "list", login="zhao", lang="zh_CN")
+    applied(run_cli, city)
+    budgets = run_cli(home, "budget", "list", login="zhao", lang="zh_CN")
+
+    assert (
+        "提出人" in placed.stdout
+        and "执行中" in placed.stdout
+        and "系统未按期改造" in listed.stdout
+        and "云资源使用" in budgets.stdout
+    )
+
+
 def rate(item: Item, price: str) -> Rate:
     return Rate(item, None, Per.MONTH, Basis.HELD, (Step(None, Decimal(price)),))
 
