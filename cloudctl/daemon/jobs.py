@@ -7,6 +7,7 @@ from cloudctl.core.settings import Settings
 from cloudctl.daemon.runner import CatchUp, Job
 from cloudctl.daemon.schedule import Daily, Every, Monthly
 from cloudctl.operations.collect_usage import Workers, sweep
+from cloudctl.operations.compact_samples import archive_samples, compact_samples
 from cloudctl.operations.context import Context
 from cloudctl.operations.deem_statements import deem_statements
 from cloudctl.operations.draft_ended_month import draft_ended_month, month_before
@@ -20,12 +21,14 @@ from cloudctl.operations.watch_cases import watch_cases
 HOUR_S = 3600
 # Records of jobs that run all day are kept this long; those of days and months stay.
 KEEP_RUNS = timedelta(days=35)
+FREQUENT = ("sweep", "compaction", "reconcile", "deadlines", "watch")
 
 
 def all_jobs(settings: Settings) -> tuple[Job, ...]:
     """Every job there is, in the order in which a start catches up."""
     return (
         Job("sweep", Every(settings.metering.interval_s), _sweep(), CatchUp.GAP),
+        Job("compaction", Every(HOUR_S), _compaction, CatchUp.LATEST),
         Job("reconcile", Every(HOUR_S), _reconcile, CatchUp.LATEST),
         Job("deadlines", Every(HOUR_S), _deadlines, CatchUp.LATEST),
         Job("watch", Every(HOUR_S), _watch, CatchUp.LATEST),
@@ -45,6 +48,11 @@ def _sweep() -> Callable[[Context, datetime], str]:
         return f"{outcome.samples} samples of {outcome.machines} machines, {outcome.missing} missing{kept}"
 
     return run
+
+
+def _compaction(ctx: Context, period: datetime) -> str:
+    done = compact_samples(ctx)
+    return f"{done.files} files became {done.merges}, {done.dropped} rows stood there twice"
 
 
 def _reconcile(ctx: Context, period: datetime) -> str:
@@ -82,5 +90,5 @@ def _review(ctx: Context, period: datetime) -> str:
 
 
 def _retention(ctx: Context, period: datetime) -> str:
-    frequent = ["sweep", "reconcile", "deadlines", "watch"]
-    return f"{forget_old_runs(ctx, frequent, KEEP_RUNS)} run records dropped"
+    days, dropped = archive_samples(ctx), forget_old_runs(ctx, FREQUENT, KEEP_RUNS)
+    return f"{len(days)} days of raw samples archived, {dropped} run records dropped"
