@@ -195,6 +195,14 @@ def test_a_ledger_torn_in_the_middle_is_exit_6(home, run_cli):
     assert done.exit_code == 6, done
 
 
+def test_a_ledger_that_cannot_be_written_is_exit_6(home, run_cli, monkeypatch):
+    monkeypatch.setenv("CLOUDCTL_LEDGER_URL", f"sqlite:///file:{home / 'ledger.sqlite'}?mode=ro&uri=true")
+
+    assert run_cli(home, "audit", "log").exit_code == 0
+    done = run_cli(home, "db", "backup", home.parent / "backup")
+    assert done.exit_code == 6 and "cannot be written" in done.stderr
+
+
 def test_a_full_disk_is_exit_6_and_changes_nothing(ctx):
     with pytest.raises(Unreachable, match="full"), ctx.writing() as session:
         pages = session.execute(text("PRAGMA page_count")).scalar()

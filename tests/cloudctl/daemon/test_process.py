@@ -7,10 +7,13 @@ import sqlite3
 import subprocess
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+
+from cloudctl.core.clock import FileClock
 
 EXECUTABLE = str(Path(sys.executable).with_name("cloudctl"))
 ENVIRONMENT = {
@@ -148,6 +151,17 @@ def test_a_second_scheduler_on_the_home_is_refused_and_names_the_first(start, ho
     until(lambda: (home / "ledger.sqlite.scheduler").read_text().strip() == str(third.pid))
     third.terminate()
     assert third.wait(timeout=30) == 0
+
+
+def test_in_a_home_with_a_driven_clock_jobs_fall_due_when_the_clock_is_moved(start, home):
+    process = start([EXECUTABLE, "--home", str(home), "scheduler", "run"], CLOUDCTL_CLOCK_MODE="driven")
+    until((home / "logs" / "scheduler.log").exists)
+    assert runs(home) == []
+    FileClock(home / "clock").move_to(datetime.fromisoformat("2026-10-02T04:00:00+08:00"))
+    until(lambda: [row for row in runs(home) if row[:2] == ("retention", "done")])
+    process.terminate()
+
+    assert process.wait(timeout=30) == 0
 
 
 def test_the_real_scheduler_sweeps_serves_metrics_and_stops(start, home):
