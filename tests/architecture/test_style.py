@@ -1,6 +1,8 @@
 """Rules of the house that no linter knows."""
 
 import ast
+import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -122,3 +124,20 @@ def test_nothing_committed_names_a_machine_or_a_package_index():
                 wrong.append(path.relative_to(ROOT).as_posix())
 
     assert wrong == []
+
+
+def test_every_data_file_is_packaged():
+    """An install from a wheel has what the checkout has."""
+    globs = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
+    forgotten = [
+        path.relative_to(ROOT).as_posix()
+        for package in PACKAGES
+        for path in sorted((ROOT / package).rglob("*"))
+        if path.is_file() and path.suffix not in {".py", ".pyc"}
+        if not any(
+            fnmatch(path.relative_to(ROOT / package).as_posix(), glob.replace("**/", "*/"))
+            for glob in globs[package]
+        )
+    ]
+
+    assert forgotten == []
