@@ -29,8 +29,12 @@ class Mark(YamlModel):
 
 
 class Target(YamlModel):
-    """What a proposed size must hold: p95 of use and steal together, and the window's maximum."""
+    """What a proposed size must hold: p95 of use and steal together, and the window's maximum.
 
+    evidence_hours: what must have been measured since the last resize.
+    """
+
+    evidence_hours: Annotated[int, Field(ge=1)]
     p95_at_most: Share
     max_below: Annotated[ExactText, Field(gt=0, le=10), PlainSerializer(str, when_used="json")]
 

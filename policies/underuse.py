@@ -40,7 +40,7 @@ class Outcome(StrEnum):
 
 
 class Lack(StrEnum):
-    """Why evidence does not suffice."""
+    """Why evidence does not suffice. RESIZED: too recently, or after the window."""
 
     YOUNG = "young"
     RESIZED = "resized"
@@ -114,8 +114,10 @@ def findings(subject: Subject, figures: Figures, rule: Rule) -> tuple[Finding, .
         return (Finding(CaseKind.IDLE, low or (CPU,), Outcome.PROPOSED, NOTHING),)
     starved = tuple(meter for meter in evident if is_starved(meter, figures, rule))
     found = []
-    if low:
+    if any(is_sizable(meter, figures, rule) for meter in low):
         found.append(_downsize(subject, figures, rule, low, starved))
+    elif low:
+        found.append(Finding(CaseKind.INSUFFICIENT, low, lack=Lack.RESIZED))
     if starved:
         found.append(_starved(subject, figures, rule, starved))
     thin = tuple(meter for meter in meters if meter not in evident)
@@ -125,16 +127,21 @@ def findings(subject: Subject, figures: Figures, rule: Rule) -> tuple[Finding, .
 
 
 def is_evident(meter: str, figures: Figures, rule: Rule) -> bool:
-    """True with enough coverage of the window, and of the time since the last resize within it."""
-    enough = as_float(rule.mark.coverage_at_least)
-    window, sizing = figures.window[meter], figures.sizing[meter]
-    return window.mean is not None and sizing.load_p95 is not None and min(window.coverage, sizing.coverage) >= enough
+    """True with enough coverage of the window."""
+    window = figures.window[meter]
+    return window.mean is not None and window.coverage >= as_float(rule.mark.coverage_at_least)
+
+
+def is_sizable(meter: str, figures: Figures, rule: Rule) -> bool:
+    """True with enough hours measured since the last resize."""
+    sizing = figures.sizing[meter]
+    return sizing.load_p95 is not None and sizing.measured_hours >= rule.target.evidence_hours
 
 
 def is_starved(meter: str, figures: Figures, rule: Rule) -> bool:
     """p95 of use since the last resize, or for the CPU the steal. Memory that counts page cache proves no hunger."""
     p95 = figures.sizing[meter].use_p95
-    if meter == MEMORY and figures.memory_coarse_share > 0:
+    if not is_sizable(meter, figures, rule) or (meter == MEMORY and figures.memory_coarse_share > 0):
         return False
     if meter == CPU and (figures.steal_share or 0.0) > as_float(rule.starved.steal_above):
         return True
@@ -166,7 +173,8 @@ def _downsize(
     subject: Subject, figures: Figures, rule: Rule, low: tuple[str, ...], starved: tuple[str, ...]
 ) -> Finding:
     cuttable = tuple(meter for meter in low if meter not in starved)
-    proposal = propose_cut(subject.size, needs_of(figures, cuttable), cuttable, rule, subject.flavors)
+    sizable = [meter for meter in cuttable if is_sizable(meter, figures, rule)]
+    proposal = propose_cut(subject.size, needs_of(figures, sizable), cuttable, rule, subject.flavors)
     verdicts = dict.fromkeys(rule.mark.meters, Verdict.NOT_MARKED) | _unmarked(figures, rule)
     verdicts |= {meter: Verdict.STARVED for meter in low if meter in starved}
     verdicts.update(proposal.verdicts)

@@ -14,13 +14,13 @@ from cloudctl.core.database import canonical_json, from_micros, to_micros
 from cloudctl.core.errors import Refused
 from cloudctl.core.identity import Role
 from cloudctl.operations.case_steps import keep_step
+from cloudctl.operations.collect_usage import sample_store
 from cloudctl.operations.context import Context
 from cloudctl.operations.review_papers import Draft, Prices, case_row, evidence_of
 from cloudctl.operations.review_subjects import Candidates, candidates
 from cloudctl.operations.show_cases import case_views
 from metering.samples.review_model import Figures, ReviewWindow, Series
 from metering.samples.review_samples import opened_samples
-from metering.samples.store import FOLDER, SampleStore
 from metering.settlement.store import price_book
 from policies import panel
 from policies.panel import CaseState
@@ -70,7 +70,7 @@ def open_review(
         rule_row = rule_in_force(session, last)
         rule = rule_from_json(rule_row.document)
         window = window_of(ctx, rule, start, last)
-        store = SampleStore(ctx.home / FOLDER, ctx.clock)
+        store = sample_store(ctx)
         with opened_samples(store, session, window) as samples:
             asked = candidates(session, samples)
             drafts, overtaken = _judged(ctx, session, asked, window, rule)

@@ -152,7 +152,7 @@ def evidence_of(
         "target": finding.target.as_json() if finding.target else None,
         "remedy": draft.remedy,
         "price": _price(prices, pool, size, finding.target),
-        "risk": {"over_share": series.over_share, "tight_share": series.tight_share} if series else None,
+        "risk": _risk(draft, series),
         "chart": _chart(series, window) if series else None,
     }
 
@@ -204,6 +204,7 @@ def _load(meter: str, figures: Figures) -> dict[str, float | None]:
         "max": None if peak is None else peak / UNIT[meter],
         "use_p95": load.use_p95,
         "coverage": load.coverage,
+        "measured_hours": load.measured_hours,
     }
 
 
@@ -214,6 +215,13 @@ def _price(prices: Prices, pool: str, before: Size, after: Size | None) -> dict[
         "monthly_saving": None if fen is None else yuan_text(fen),
         "currency": prices.currency,
     }
+
+
+def _risk(draft: Draft, series: Series | None) -> dict[str, float | None] | None:
+    """How long the old load would exceed the new size, and the share of it that the target wants to stay under."""
+    if series is None or draft.finding.kind is not CaseKind.DOWNSIZE:
+        return None
+    return {"over_share": series.over_share, "tight_share": series.tight_share}
 
 
 def _chart(series: Series, window: ReviewWindow) -> dict[str, Any]:

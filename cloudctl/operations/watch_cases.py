@@ -11,11 +11,11 @@ from cloudctl.core.errors import Message, Refused
 from cloudctl.core.identity import Role
 from cloudctl.core.quantity import Size
 from cloudctl.operations.case_steps import CaseStep, keep_step, step_of, tell_operators, tell_unit
+from cloudctl.operations.collect_usage import sample_store
 from cloudctl.operations.context import Context
 from metering.allocations import current_allocation
 from metering.samples.review_model import METERS, Figures, MachineQuestion, ReviewWindow
 from metering.samples.review_samples import opened_samples
-from metering.samples.store import FOLDER, SampleStore
 from policies import panel
 from policies.panel import CaseState
 from policies.rule import Rule, rule_from_json
@@ -110,7 +110,7 @@ def _figures(ctx: Context, session: Session, rows: Sequence[CaseRow]) -> dict[in
         start = min(row.executed_at for row in group if row.executed_at is not None)
         window = ReviewWindow(to_micros(start), to_micros(until), to_micros(start), 0.0)
         asked = [_question(session, row, window) for row in group]
-        store = SampleStore(ctx.home / FOLDER, ctx.clock)
+        store = sample_store(ctx)
         with opened_samples(store, session, window) as samples:
             found |= samples.figures([question for question in asked if question is not None])
     return found

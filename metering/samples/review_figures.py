@@ -24,6 +24,7 @@ from metering.samples.review_model import (
 
 # quantile_cont keeps all values of a group in memory and does not spill: machines are asked about in portions.
 PORTION = 500
+HOUR_US = 3600 * MICROS
 Row = Mapping[str, Any]
 USED = {"cpu": "cpu_ns", "memory": "memory_used_bytes", "storage": "storage_used_bytes"}
 HELD = {"cpu": "vcpus", "memory": "memory_mib", "storage": "storage_gib"}
@@ -250,15 +251,18 @@ def _meter(meter: str, row: Row, held_us: int) -> MeterFigures:
 
 def _sizing(meter: str, row: Row, machine: MachineQuestion) -> SizingFigures:
     if not row.get(f"{meter}_us"):
-        return SizingFigures(None, None, None, 0.0)
-    coverage = _share(row[f"{meter}_us"], machine.sized_held_us)
-    ratio = _scaled(row[f"{meter}_p95"], meter)
-    if meter == "cpu":
-        return SizingFigures(_scaled(row["load_p95"], meter), _scaled(row["load_max"], meter), ratio, coverage)
-    if ratio is None:
-        return SizingFigures(None, None, None, coverage)
-    held = machine.memory_mib if meter == "memory" else machine.storage_gib
-    return SizingFigures(row[f"{meter}_p95"] * held, row[f"{meter}_max"] * held, ratio, coverage)
+        return SizingFigures(None, None, None, 0.0, 0.0)
+    p95, peak, held = row["load_p95"], row["load_max"], 1 / SCALE["cpu"]
+    if meter != "cpu":
+        p95, peak = row[f"{meter}_p95"], row[f"{meter}_max"]
+        held = machine.memory_mib if meter == "memory" else machine.storage_gib
+    return SizingFigures(
+        load_p95=None if p95 is None else p95 * held,
+        load_max=None if peak is None else peak * held,
+        use_p95=_scaled(row[f"{meter}_p95"], meter),
+        coverage=_share(row[f"{meter}_us"], machine.sized_held_us),
+        measured_hours=int(row[f"{meter}_us"]) / HOUR_US,
+    )
 
 
 def _scaled(value: float | None, meter: str) -> float | None:

@@ -57,6 +57,7 @@ class SizingFigures:
     load_max: float | None
     use_p95: float | None
     coverage: float
+    measured_hours: float
 
 
 @dataclass(frozen=True, slots=True)

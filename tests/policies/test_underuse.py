@@ -25,11 +25,11 @@ def figures(recent=BUSY, steal=0.0, coarse=0.0, coverage=1.0, **means):
     for meter, share in shares.items():
         if share is None:
             window[meter] = MeterFigures(None, None, None, None, None, 0.0)
-            sizing[meter] = SizingFigures(None, None, None, 0.0)
+            sizing[meter] = SizingFigures(None, None, None, 0.0, 0.0)
             continue
         held = float(UNITS[meter])
         window[meter] = MeterFigures(held, held * share, share, share, share, coverage)
-        sizing[meter] = SizingFigures(held * share, held * share, share, coverage)
+        sizing[meter] = SizingFigures(held * share, held * share, share, coverage, 720.0 * coverage)
     return Figures(1, window, sizing, recent, steal, coarse)
 
 
@@ -63,11 +63,15 @@ def test_young_and_later_resized_machines_are_never_marked():
     assert found(idle, is_resized_since=True)[CaseKind.INSUFFICIENT].lack is Lack.RESIZED
 
 
-def test_little_evidence_since_the_last_resize_is_little_evidence():
-    thin = figures(cpu=0.1)
-    thin.sizing["cpu"] = replace(thin.sizing["cpu"], coverage=0.5)
+def test_a_machine_resized_a_moment_ago_is_marked_on_the_other_meters_alone():
+    fresh = figures(cpu=0.1)
+    fresh.sizing["cpu"] = replace(fresh.sizing["cpu"], measured_hours=23.9)
+    both = figures(cpu=0.1, memory=0.1)
+    both.sizing["cpu"] = fresh.sizing["cpu"]
 
-    assert list(found(thin)) == [CaseKind.INSUFFICIENT]
+    assert found(fresh)[CaseKind.INSUFFICIENT].lack is Lack.RESIZED
+    assert found(both)[CaseKind.DOWNSIZE].verdicts["cpu"] == "unknown"
+    assert found(both)[CaseKind.DOWNSIZE].target == Size(8, 2048, {"ssd": 100})
 
 
 def test_idle_comes_first_and_means_retirement():
