@@ -164,6 +164,11 @@ def keep_sweep(session: Session, sweep: SweepRow) -> None:
     session.flush()
 
 
+def last_duration_us(session: Session, pool_id: int) -> int:
+    """How long the pool's last sweep took; 0 when there was none."""
+    return int(session.scalar(select(SweepRow.duration_us).where(SweepRow.pool_id == pool_id)) or 0)
+
+
 def last_sweeps(session: Session) -> Sequence[SweepRow]:
     """The last sweep of each pool that was ever swept."""
     return session.scalars(select(SweepRow).order_by(SweepRow.pool_id)).all()

@@ -26,11 +26,12 @@ NO_SAMPLE = "no_sample"
 
 @dataclass(frozen=True, slots=True)
 class PoolState:
-    """Where the last sweep of a pool left off."""
+    """Where the last sweep of a pool left off, and how long it took."""
 
     pool_id: int
     swept_at: datetime | None
     readings: Mapping[int, Reading]
+    duration_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +90,11 @@ def miss_pool(
 
 
 def _downtime(before: PoolState, at: datetime, interval_us: int) -> tuple[Gap, ...]:
-    """The time in which no sweep was even tried."""
+    """The time in which no sweep was even tried: nobody was there to, or the last one was not over in time."""
     if before.swept_at is None or (at - before.swept_at).total_seconds() * 1_000_000 <= interval_us * LONGEST:
         return ()
-    return (Gap(before.pool_id, None, before.swept_at, at, DAEMON_DOWN),)
+    reason = OVERRUN if before.duration_us > interval_us else DAEMON_DOWN
+    return (Gap(before.pool_id, None, before.swept_at, at, reason),)
 
 
 def _reasons(before: PoolState, measurement: Measurement, missing: list[int]) -> dict[int, str]:

@@ -61,6 +61,16 @@ def vms(
     return session.scalars(query).all()
 
 
+def vm_names(session: Session) -> dict[int, str]:
+    """The name of every machine there ever was, by id."""
+    return {number: name for number, name in session.execute(select(VmRow.id, VmRow.name))}
+
+
+def pool_codes(session: Session) -> dict[int, str]:
+    """The code of every pool there ever was, by id."""
+    return {number: code for number, code in session.execute(select(PoolRow.id, PoolRow.code))}
+
+
 def pools(session: Session, *, removed: bool = False) -> Sequence[PoolRow]:
     """Pools by code; with `removed` also those that have left the inventory."""
     query = select(PoolRow).order_by(PoolRow.code)

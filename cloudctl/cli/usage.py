@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 GROUPS = ("vm", "system", "unit", "pool", "cloud")
 METERS = ("cpu", "memory", "storage")
-FIGURES = ("held", "used", "mean", "p95", "max", "coverage")
+FIGURES = ("held", "used", "unused", "mean", "p95", "max", "coverage")
 SHOWN = ("mean", "p95", "coverage")
 BLOCKS = "▁▂▃▄▅▆▇█"
 CHART_COLUMNS = 80
@@ -59,7 +59,7 @@ def usage() -> None:
 def show(run: Run, code: str | None, by: str, start: str | None, end: str | None, output: str) -> None:
     """Held, used, mean, p95, max and coverage of CPU, memory and storage, a row per group."""
     with run.open() as ctx:
-        rows = show_usage(ctx, by, *_window(ctx, start, end), code)
+        rows = show_usage(ctx, by, *read_window(ctx, start, end), code)
         show_list(_readable(rows, output), output, _columns(by), ctx.site.zone)
 
 
@@ -87,7 +87,7 @@ def top(
 ) -> None:
     """Who uses most, or least, of what it holds."""
     with run.open() as ctx:
-        rows = top_usage(ctx, by, measure, *_window(ctx, start, end), limit, lowest=lowest)
+        rows = top_usage(ctx, by, measure, read_window(ctx, start, end), limit, lowest=lowest)
         extra = () if measure.endswith(("_held", *SHOWN)) else (measure,)
         show_list(_readable(rows, output), output, (*_columns(by), *extra), ctx.site.zone)
 
@@ -118,14 +118,14 @@ def chart(
 ) -> None:
     """How one group's use went over time."""
     with run.open() as ctx:
-        window = _window(ctx, start, end)
+        window = read_window(ctx, start, end)
         if svg is not None:
             from cloudctl.operations.draw_usage import draw_usage
 
-            svg.write_text(draw_usage(ctx, by, code, meter or "cpu", *window), encoding="utf-8")
+            svg.write_text(draw_usage(ctx, by, code, meter or "cpu", window), encoding="utf-8")
             say("Drew {path}.", path=svg)
             return
-        curve = usage_curve(ctx, by, code, *window)
+        curve = usage_curve(ctx, by, code, window)
         shown = (meter,) if meter else METERS
         if output == "table":
             _draw(curve, shown, ctx.site.zone)
@@ -133,7 +133,10 @@ def chart(
             show_list(_points(curve, shown), output, ("time", *shown), ctx.site.zone)
 
 
-def _window(ctx: "Context", start: str | None, end: str | None) -> tuple[datetime | None, datetime | None]:
+def read_window(
+    ctx: "Context", start: str | None, end: str | None
+) -> tuple[datetime | None, datetime | None]:
+    """What a person typed as a window. InvalidInput."""
     zone = ctx.site.zone
     return (
         parse_when(start, zone, "--from") if start else None,

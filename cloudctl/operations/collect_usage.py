@@ -26,6 +26,7 @@ from metering.store import (
     keep_collector_state,
     keep_reported_sizes,
     keep_sweep,
+    last_duration_us,
     record_gaps,
 )
 from metering.sweeps import (
@@ -107,11 +108,13 @@ def sweep(
     *,
     workers: Workers | None = None,
     store: SampleStore | None = None,
+    dry_run: bool = False,
 ) -> SweepOutcome:
     """One sweep over all pools that can be measured, or over `pools` by code.
 
     A loop gives the same `workers` every time, so that a pool that hangs is not asked twice at once. Errors of one
-    pool become a gap with its reason; a disk that is full makes the whole sweep one.
+    pool become a gap with its reason; a disk that is full makes the whole sweep one. `dry_run` measures and keeps
+    nothing.
     """
     ctx.actor.require(Role.OPERATOR)
     store = store or sample_store(ctx)
@@ -119,6 +122,10 @@ def sweep(
     with _opened_drivers(ctx, pools) as (pool_ids, drivers):
         answers = (workers or Workers()).measure(drivers, ctx.settings.metering.deadline_s)
     answers |= dict.fromkeys(pool_ids.keys() - drivers.keys(), POOL_UNREACHABLE)
+    if dry_run:
+        with ctx.reading() as session:
+            judged = [_sweep_one(ctx, session, pool_ids[code], answers[code], started) for code in sorted(answers)]
+        return _outcome(judged, started, is_stored=False)
     try:
         with ctx.writing() as session:
             adopt_orphans(session, store, started)
@@ -365,7 +372,7 @@ def _interval_us(ctx: Context) -> int:
 
 
 def _state(session: Session, pool_id: int) -> PoolState:
-    return PoolState(pool_id, *collector_state(session, pool_id))
+    return PoolState(pool_id, *collector_state(session, pool_id), last_duration_us(session, pool_id))
 
 
 def _sweep_one(

@@ -11,10 +11,10 @@ HALF = Mark("50 %", 0.5)
 
 
 def draw_usage(
-    ctx: Context, by: str, code: str, meter: str, start: datetime | None, end: datetime | None
+    ctx: Context, by: str, code: str, meter: str, window: tuple[datetime | None, datetime | None]
 ) -> str:
     """The SVG of one meter. NotFound for a code that held nothing in the window."""
-    curve = usage_curve(ctx, by, code, start, end)
+    curve = usage_curve(ctx, by, code, window)
     name = ctx.texts.label("meter", meter)
     chart = LineChart(
         name=f"usage-{meter}",

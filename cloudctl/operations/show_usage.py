@@ -1,6 +1,6 @@
 """What was held and used over a window, as rows: by machine, system, unit, pool or the whole cloud; and as curves."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,21 +13,50 @@ from cloudctl.core.estate import system_codes, unit_codes
 from cloudctl.operations.context import Context
 from metering.samples.store import FOLDER, SampleStore
 from metering.use_over_time import use_over_time
-from metering.utilisation import METERS, Utilisation, utilisation
+from metering.utilisation import METERS, MeterUse, Utilisation, utilisation
 from provisioning.store import pool_codes, vm_names
 
 WHOLE = "cloud"
-ORDERS = ("unused", "used", "mean", "p95")
-BUCKETS = 48
+# The contract's names of a row's figures, meter by meter.
+COLUMNS = (
+    "cpu_held",
+    "cpu_used",
+    "cpu_unused",
+    "cpu_mean",
+    "cpu_p95",
+    "cpu_max",
+    "cpu_coverage",
+    "cpu_over_100_percent",
+    "memory_held",
+    "memory_used",
+    "memory_unused",
+    "memory_mean",
+    "memory_p95",
+    "memory_max",
+    "memory_coverage",
+    "memory_over_100_percent",
+    "storage_held",
+    "storage_used",
+    "storage_unused",
+    "storage_mean",
+    "storage_p95",
+    "storage_max",
+    "storage_coverage",
+    "storage_over_100_percent",
+)
+BUCKETS = 240
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
-    """How one group's use of a meter went: fractions of what was held, one per bucket, None where unknown."""
+class UseCurve:
+    """How one group's use went: by meter a fraction of what was held per bucket, None where nothing was measured.
+
+    times: where the buckets begin.
+    """
 
     code: str
     times: tuple[datetime, ...]
-    values: tuple[float | None, ...]
+    meters: Mapping[str, tuple[float | None, ...]]
 
 
 def window(ctx: Context, start: datetime | None, end: datetime | None) -> tuple[datetime, datetime]:
@@ -41,9 +70,9 @@ def window(ctx: Context, start: datetime | None, end: datetime | None) -> tuple[
             [
                 problem(
                     "",
-                    "The window from {start} to {end} is empty; the future is not known yet.",
-                    start=begin.astimezone(ctx.site.zone).isoformat(),
+                    "The window ends at {end}, which is not after its start {start}.",
                     end=until.astimezone(ctx.site.zone).isoformat(),
+                    start=begin.astimezone(ctx.site.zone).isoformat(),
                 )
             ]
         )
@@ -53,7 +82,11 @@ def window(ctx: Context, start: datetime | None, end: datetime | None) -> tuple[
 def show_usage(
     ctx: Context, by: str, start: datetime | None, end: datetime | None, code: str | None = None
 ) -> list[dict[str, Any]]:
-    """A row per group that held anything in the window, by code; `code` picks one. NotFound when it held nothing."""
+    """A row per group that held anything in the window, by code; `code` picks one. NotFound when it held nothing.
+
+    Keys as interfaces.md has them, and of each meter what was held and not used, and how many intervals were above
+    what was held.
+    """
     begin, until = window(ctx, start, end)
     with ctx.reading() as session:
         names = group_codes(session, by)
@@ -63,51 +96,43 @@ def show_usage(
             if code in (None, names[item.group])
         ]
     if code is not None and not rows:
-        raise NotFound("“{code}” held nothing in that time.", code=code)
+        raise NotFound("“{code}” held nothing in this window.", code=code)
     return sorted(rows, key=lambda row: str(row["code"]))
 
 
 def top_usage(
-    ctx: Context, by: str, window: tuple[datetime | None, datetime | None], meter: str, order: str, limit: int
-) -> list[dict[str, Any]]:
-    """The groups with the most held and unused, the most used, or the highest mean or p95 of one meter.
-
-    What is unknown comes last. `unused` is in the meter's own unit: vCPUs, MiB or GiB.
-    """
-    rows = []
-    for row in show_usage(ctx, by, *window):
-        held, used = row[f"{meter}_held"], row[f"{meter}_used"]
-        rows.append(row | {f"{meter}_unused": None if used is None else held - used})
-
-    def rank(row: Mapping[str, Any]) -> tuple[bool, float]:
-        value = row[f"{meter}_{order}"]
-        return value is None, -(value or 0.0)
-
-    return sorted(rows, key=rank)[:limit]
-
-
-def chart_usage(
     ctx: Context,
     by: str,
-    window_: tuple[datetime | None, datetime | None],
-    meter: str,
-    code: str | None = None,
-) -> list[Curve]:
-    """A curve per group over the window, by code; `code` picks one. NotFound when it held nothing."""
+    measure: str,
+    window: tuple[datetime | None, datetime | None],
+    limit: int,
+    *,
+    lowest: bool = False,
+) -> list[dict[str, Any]]:
+    """The rows of `show_usage` with the highest (or lowest) value of one of its columns; unknown ones come last."""
+
+    def rank(row: Mapping[str, Any]) -> tuple[bool, float]:
+        value = row[measure]
+        return value is None, (value or 0.0) * (1 if lowest else -1)
+
+    return sorted(show_usage(ctx, by, *window), key=rank)[:limit]
+
+
+def usage_curve(
+    ctx: Context, by: str, code: str, window_: tuple[datetime | None, datetime | None]
+) -> UseCurve:
+    """One group's curves over the window. NotFound for a code that held nothing in it."""
     begin, until = window(ctx, *window_)
     bucket = max((until - begin) / BUCKETS, timedelta(seconds=ctx.settings.metering.interval_s))
     with ctx.reading() as session:
         names = group_codes(session, by)
         found = use_over_time(SampleStore(ctx.home / FOLDER, ctx.clock), session, begin, until, by, bucket)
-    curves = []
     for group, meters in found.items():
-        values = tuple(meters[meter])
-        times = tuple(begin + number * bucket for number in range(len(values)))
-        curves.append(Curve(names[group], times, values))
-    wanted = [curve for curve in curves if code in (None, curve.code)]
-    if code is not None and not wanted:
-        raise NotFound("“{code}” held nothing in that time.", code=code)
-    return sorted(wanted, key=lambda curve: curve.code)
+        if names[group] == code:
+            count = len(meters[METERS[0]])
+            times = tuple(begin + number * bucket for number in range(count))
+            return UseCurve(code, times, {meter: tuple(meters[meter]) for meter in METERS})
+    raise NotFound("“{code}” held nothing in this window.", code=code)
 
 
 def group_codes(session: Session, by: str) -> Mapping[int, str]:
@@ -122,21 +147,10 @@ def group_codes(session: Session, by: str) -> Mapping[int, str]:
 
 
 def _row(by: str, code: str, item: Utilisation) -> dict[str, Any]:
-    row: dict[str, Any] = {by: code, "code": code, "machines": item.machines}
-    for name in METERS:
-        use = item.meters[name]
-        row |= {
-            f"{name}_held": use.held,
-            f"{name}_used": use.used,
-            f"{name}_mean": use.mean,
-            f"{name}_p95": use.p95,
-            f"{name}_max": use.maximum,
-            f"{name}_coverage": use.coverage,
-            f"{name}_over_intervals": use.over,
-        }
-    return row
+    figures = [figure for name in METERS for figure in _figures(item.meters[name])]
+    return {by: code, "code": code, "machines": item.machines, **dict(zip(COLUMNS, figures, strict=True))}
 
 
-def over_full(rows: Sequence[Mapping[str, Any]]) -> int:
-    """How many intervals were above what was held, all meters and rows together."""
-    return sum(row[f"{name}_over_intervals"] for row in rows for name in METERS)
+def _figures(use: MeterUse) -> tuple[float | int | None, ...]:
+    unused = None if use.used is None else use.held - use.used
+    return use.held, use.used, unused, use.mean, use.p95, use.maximum, use.coverage, use.over
