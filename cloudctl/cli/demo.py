@@ -2,11 +2,11 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import click
@@ -76,7 +76,10 @@ def demo(
             extent=Extent(units, machines),
             told=told,
         )
-    show_record(summary, output, ZONE)
+    if output == "table":
+        _print_summary(summary)
+    else:
+        show_record(summary, output, ZONE)
     _say_where(home, papers)
 
 
@@ -109,6 +112,37 @@ def _telling() -> "Iterator[Told]":
 
 def _line(at: datetime, message: Message) -> str:
     return f"{at.astimezone(ZONE):%Y-%m-%d %H:%M}  {translate(message.template, **message.values)}"
+
+
+def _print_summary(summary: Mapping[str, Any]) -> None:
+    """A few lines for people; the same figures come as a record with -o json."""
+    shares = {key: f"{value * 100:.1f} %" for key, value in summary.items() if isinstance(value, float)}
+    counts = {key: f"{value:,}" for key, value in summary.items() if isinstance(value, int)}
+    values: dict[str, Any] = {**summary, **counts, **shares}
+    found = translate("no difference") if summary["verified"] else translate("DIFFERENCES")
+    lines = (
+        translate(
+            "Estate: {units} units, {systems} systems, {machines} machines on {hosts} hosts.", **values
+        ),
+        translate(
+            "Metering in October: {samples} samples, coverage {coverage}; mean use of CPU {cpu_mean}, memory"
+            " {memory_mean}, storage {storage_mean}.",
+            **values,
+        ),
+        translate(
+            "Review: {cases} cases, {carried_out} carried out ({retired} machines retired), {rolled_back} rolled back;"
+            " saves {monthly_saving} {currency} a month, {saved} in October.",
+            **values,
+        ),
+        translate(
+            "Settlement of {period}: {statements} statements, {lines} lines, {total} {currency}; closed, recomputed:"
+            " {found}.",
+            **values,
+            found=found,
+        ),
+        translate("Reports: {reports} files.", **values),
+    )
+    click.echo("\n".join(lines))
 
 
 def _say_where(home: Path, reports: Path) -> None:

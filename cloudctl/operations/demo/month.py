@@ -42,7 +42,7 @@ from cloudctl.operations.demo.weather import failures, live_until
 from cloudctl.operations.open_review import open_review
 from cloudctl.operations.show_cases import CaseQuery, list_cases
 from policies.funding.model import HoldGround
-from policies.panel import Answer
+from policies.panel import Answer, CaseState
 
 ZONE = ZoneInfo("Asia/Shanghai")
 START = datetime(2026, 8, 31, 18, tzinfo=ZONE)
@@ -165,8 +165,19 @@ def month_end(story: Story) -> None:
     troupe.meter_until(troupe.at(date(2026, 11, 1), 9))
     watch_and_roll_back(troupe, 0)
     opening = open_review(troupe.acting(troupe.cast.operators[0]))
-    values = {"marked": opening.counts.get("marked", 0)}
-    story.tell(0.85, Message("October is metered; its review marks {marked} more cases.", values))
+    values = {"young": opening.counts.get("insufficient", 0), "waiting": len(_waiting(story))}
+    story.tell(
+        0.85,
+        Message(
+            "October is metered and reviewed: {young} machines are too young to judge, {waiting} cases wait for the"
+            " next round.",
+            values,
+        ),
+    )
+
+
+def _waiting(story: Story) -> list[dict[str, Any]]:
+    return list_cases(story.troupe.founder, CaseQuery(state=CaseState.MARKED))
 
 
 def settlement(story: Story) -> None:
