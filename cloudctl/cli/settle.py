@@ -7,7 +7,7 @@ import click
 
 from cloudctl.cli.command import TranslatedGroup
 from cloudctl.cli.output import output_option, show_list, show_record
-from cloudctl.cli.rehearse import answers, rehearsed
+from cloudctl.cli.rehearse import answers, decide, rehearsed
 from cloudctl.cli.run import Run, confirm, say
 from cloudctl.cli.settle_closed import adjust, export, verify, waive
 from cloudctl.core.errors import UsageError
@@ -118,11 +118,15 @@ def issue(run: Run, period: str, statement: str | None, yes: bool, dry_run: bool
     from cloudctl.operations.issue_statements import issue_statements
 
     with run.open() as ctx:
-        plan = issue_statements(rehearsed(ctx), period, statement)
-        show_list(plan, output, ISSUED, ctx.site.zone)
-        if not dry_run:
-            confirm("Issue {count} statement(s) of {period}?", yes=yes, count=len(plan), period=period)
-            issue_statements(ctx, period, statement)
+        is_done = decide(
+            ctx,
+            lambda ctx: issue_statements(ctx, period, statement),
+            lambda rows: show_list(rows, output, ISSUED, ctx.site.zone),
+            lambda: confirm("Issue these statements of {period}?", yes=yes, period=period),
+            yes=yes,
+            dry_run=dry_run,
+        )
+        if is_done:
             say("Issued.")
 
 
@@ -202,23 +206,30 @@ def resolve(
 
 
 def _correct(ctx: "Context", number: str, reason: str, answers: tuple[bool, bool], output: str) -> None:
-    from cloudctl.operations.resolve_dispute import correct_statement
+    from cloudctl.operations.resolve_dispute import Corrected, correct_statement
 
-    plan = correct_statement(rehearsed(ctx), number, reason)
-    record = {
-        "number": plan.number,
-        "revision": plan.revision,
-        "total_before": yuan_text(plan.total_before_fen),
-        "total": yuan_text(plan.total_fen),
-        "currency": ctx.site.currency,
-    }
-    show_record(record, output, ctx.site.zone)
-    if plan.total_before_fen == plan.total_fen:
-        say("The evidence says the same total as before.")
+    def shown(plan: Corrected) -> None:
+        record = {
+            "number": plan.number,
+            "revision": plan.revision,
+            "total_before": yuan_text(plan.total_before_fen),
+            "total": yuan_text(plan.total_fen),
+            "currency": ctx.site.currency,
+        }
+        show_record(record, output, ctx.site.zone)
+        if plan.total_before_fen == plan.total_fen:
+            say("The evidence says the same total as before.")
+
     yes, dry_run = answers
-    if not dry_run:
-        confirm("Put this draft in the place of statement {number}?", yes=yes, number=number)
-        correct_statement(ctx, number, reason)
+    is_done = decide(
+        ctx,
+        lambda ctx: correct_statement(ctx, number, reason),
+        shown,
+        lambda: confirm("Put this draft in the place of statement {number}?", yes=yes, number=number),
+        yes=yes,
+        dry_run=dry_run,
+    )
+    if is_done:
         say("Drafted anew; issue it with “cloudctl settle issue”.")
 
 
@@ -246,12 +257,15 @@ def approve(run: Run, period: str, statement: str | None, yes: bool, dry_run: bo
     from cloudctl.operations.approve_statements import approve_statements
 
     with run.open() as ctx:
-        numbers = approve_statements(rehearsed(ctx), period, statement)
-        for number in numbers:
-            click.echo(number)
-        if not dry_run:
-            confirm("Approve {count} statement(s) of {period}?", yes=yes, count=len(numbers), period=period)
-            approve_statements(ctx, period, statement)
+        is_done = decide(
+            ctx,
+            lambda ctx: approve_statements(ctx, period, statement),
+            lambda numbers: click.echo("\n".join(numbers)),
+            lambda: confirm("Approve these statements of {period}?", yes=yes, period=period),
+            yes=yes,
+            dry_run=dry_run,
+        )
+        if is_done:
             say("Approved.")
 
 
@@ -264,26 +278,32 @@ def approve(run: Run, period: str, statement: str | None, yes: bool, dry_run: bo
 @click.pass_obj
 def close(run: Run, period: str, yes: bool, dry_run: bool, output: str) -> None:
     """Seal an approved month with its evidence; afterwards nothing in it changes."""
-    from cloudctl.operations.close_period import Closed, close_period
+    from cloudctl.operations.close_period import close_period, plan_closing
 
-    def shown(closed: Closed) -> dict[str, Any]:
-        return {
+    with run.open() as ctx:
+        if dry_run or not yes:
+            plan = plan_closing(ctx, period)
+            record = {
+                "period": plan.period,
+                "statements": plan.statements,
+                "total": yuan_text(plan.total_fen),
+                "currency": ctx.site.currency,
+            }
+            if dry_run:
+                show_record(record, output, ctx.site.zone)
+                return
+            say("{statements} statement(s), {total} {currency}.", **record)
+        confirm("Close {period} for good?", yes=yes, period=period)
+        closed = close_period(ctx, period)
+        record = {
             "period": closed.period,
             "statements": closed.statements,
             "total": yuan_text(closed.total_fen),
             "currency": ctx.site.currency,
             "evidence": closed.evidence,
+            "algorithm": closed.algorithm,
+            "seal": closed.seal,
         }
-
-    with run.open() as ctx:
-        plan = shown(close_period(rehearsed(ctx), period))
-        if dry_run:
-            show_record(plan, output, ctx.site.zone)
-            return
-        say("{statements} statement(s), {total} {currency}.", **plan)
-        confirm("Close {period} for good?", yes=yes, period=period)
-        closed = close_period(ctx, period)
-        record = shown(closed) | {"algorithm": closed.algorithm, "seal": closed.seal}
         show_record(record, output, ctx.site.zone)
 
 

@@ -1,5 +1,7 @@
 """Finance approves answered statements: somebody who neither prepared nor confirmed them."""
 
+from collections.abc import Sequence
+
 from sqlalchemy.orm import Session
 
 from cloudctl.core.errors import Message, Refused
@@ -8,11 +10,11 @@ from cloudctl.operations.context import Context
 from cloudctl.operations.settlement_acts import (
     PREPARING,
     STATES,
+    Signers,
     deem_overdue,
     require_period,
     require_statement,
     sign,
-    signers,
 )
 from metering.settlement import store as ledger
 from metering.settlement.model import Act, PeriodState, StatementState
@@ -32,8 +34,7 @@ def approve_statements(ctx: Context, period: str, number: str | None = None) -> 
         deem_overdue(ctx, session)
         require_period(session, row, PeriodState.ISSUED)
         waiting = _waiting(session, row, number)
-        for statement in waiting:
-            _require_four_eyes(ctx, session, row, statement)
+        _require_four_eyes(ctx, session, row, waiting)
         for statement in waiting:
             statement.state = StatementState.APPROVED
             sign(ctx, session, (row, statement), (Act.APPROVE, Role.FINANCE))
@@ -71,16 +72,21 @@ def _waiting(session: Session, period: PeriodRow, number: str | None) -> list[St
     return [statement for statement in current if statement.state in ANSWERED]
 
 
-def _require_four_eyes(ctx: Context, session: Session, period: PeriodRow, statement: StatementRow) -> None:
-    login = ctx.actor.login
+def _require_four_eyes(
+    ctx: Context, session: Session, period: PeriodRow, statements: Sequence[StatementRow]
+) -> None:
+    login, signers = ctx.actor.login, Signers(session, period)
     adjusters = {row.login for row in ledger.adjustment_rows(session, period.period)}
-    if login in signers(session, period, statement, PREPARING) | adjusters:
-        raise Refused(
-            "{login} prepared statement {number} and cannot approve it.", login=login, number=statement.number
-        )
-    if login in signers(session, period, statement, [Act.CONFIRM, Act.DISPUTE]):
-        raise Refused(
-            "{login} answered statement {number} for its unit and cannot approve it.",
-            login=login,
-            number=statement.number,
-        )
+    for statement in statements:
+        if login in signers.of(statement, PREPARING) | adjusters:
+            raise Refused(
+                "{login} prepared statement {number} and cannot approve it.",
+                login=login,
+                number=statement.number,
+            )
+        if login in signers.of(statement, [Act.CONFIRM, Act.DISPUTE]):
+            raise Refused(
+                "{login} answered statement {number} for its unit and cannot approve it.",
+                login=login,
+                number=statement.number,
+            )

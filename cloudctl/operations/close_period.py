@@ -1,6 +1,6 @@
 """Closes a month: all its statements together, sealed with everything they rest on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,12 +14,14 @@ from cloudctl.operations.context import Context
 from cloudctl.operations.draft_settlement import compute
 from cloudctl.operations.settlement_acts import require_period, sample_store, sign
 from metering.samples.files import file_hash
+from metering.samples.sealing import seal_files
 from metering.settlement import store as ledger
 from metering.settlement.comparison import differences
 from metering.settlement.evidence import Piece, Source, gather, seal_hash
 from metering.settlement.model import Act, PeriodState
 from metering.settlement.tables import EvidenceRow, PeriodRow
-from metering.store import Seal, live_files, mark_sealed
+from metering.store import Seal
+from metering.tables import SampleFileRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,24 @@ class Closed:
     seal: str
 
 
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """What is about to be sealed."""
+
+    period: str
+    statements: int
+    total_fen: int
+
+
+def plan_closing(ctx: Context, period: str) -> Closing:
+    """Every check of close_period, and what it would seal."""
+    ctx.actor.require(Role.FINANCE)
+    with ctx.reading() as session:
+        row = _closable(ctx, session, period)
+        statements = ledger.current_statements(session, row.id)
+        return Closing(period, len(statements), sum(statement.total_fen for statement in statements))
+
+
 def close_period(ctx: Context, period: str) -> Closed:
     """Seals an approved month. Refused when the evidence has moved since its statements were computed.
 
@@ -42,15 +62,13 @@ def close_period(ctx: Context, period: str) -> Closed:
     """
     ctx.actor.require(Role.FINANCE)
     with ctx.writing() as session:
-        row = ledger.get_period(session, period)
-        require_period(session, row, PeriodState.APPROVED)
-        _require_unmoved(ctx, session, row)
-        paths = _seal_samples(ctx, session, row)
+        row = _closable(ctx, session, period)
+        files = seal_files(session, sample_store(ctx), Seal(row.starts, row.ends))
         sign(ctx, session, (row, None), (Act.CLOSE, Role.FINANCE))
         ledger.seal_rows(session, row.id)
         session.expire_all()
         algorithm = preferred_algorithm()
-        pieces = gather(session, row, _source(ctx, session, row, paths), algorithm)
+        pieces = gather(session, row, _source(ctx, session, row, files), algorithm)
         for piece in pieces:
             session.add(_evidence_row(row, piece, algorithm))
         row.seal_hash, row.seal_algorithm = seal_hash(pieces, algorithm), algorithm
@@ -69,6 +87,13 @@ def close_period(ctx: Context, period: str) -> Closed:
             seal=row.seal_hash,
         )
         return Closed(period, len(statements), total_fen, len(pieces), algorithm, row.seal_hash)
+
+
+def _closable(ctx: Context, session: Session, period: str) -> PeriodRow:
+    row = ledger.get_period(session, period)
+    require_period(session, row, PeriodState.APPROVED)
+    _require_unmoved(ctx, session, row)
+    return row
 
 
 def _require_unmoved(ctx: Context, session: Session, row: PeriodRow) -> None:
@@ -92,18 +117,6 @@ def _amount(fen: int | None) -> str:
     return "–" if fen is None else yuan_text(fen)
 
 
-def _seal_samples(ctx: Context, session: Session, row: PeriodRow) -> list[str]:
-    """Seals every file that holds something of the month; a damaged one is refused."""
-    files = live_files(session, row.starts, row.ends)
-    folder = sample_store(ctx).folder
-    for file in files:
-        if present_hash(folder, file.algorithm)(file.path) != file.hash:
-            raise Refused("The sample file {path} is damaged or gone.", path=file.path)
-    fresh = [file.id for file in files if file.sealed_at is None]
-    mark_sealed(session, fresh, Seal(row.starts, row.ends), ctx.clock.now())
-    return [file.path for file in files]
-
-
 def present_hash(folder: Path, algorithm: str) -> Callable[[str], str]:
     """Hashes a file of the sample store as it lies there now; "" when it is gone."""
 
@@ -114,11 +127,15 @@ def present_hash(folder: Path, algorithm: str) -> Callable[[str], str]:
     return hashed
 
 
-def _source(ctx: Context, session: Session, row: PeriodRow, paths: list[str]) -> Source:
+def _source(ctx: Context, session: Session, row: PeriodRow, files: Sequence[SampleFileRow]) -> Source:
+    """The files just sealed, whose content was held against the manifest; the tariffs that governed the month."""
+    algorithm = preferred_algorithm()
+    known = {file.path: file.hash for file in files if file.algorithm == algorithm}
+    hash_now = present_hash(sample_store(ctx).folder, algorithm)
     tariffs = [
         tariff for tariff in ledger.tariffs_in_force(session) if ledger.touches(tariff, row, ctx.site.zone)
     ]
-    return Source(paths, present_hash(sample_store(ctx).folder, preferred_algorithm()), tariffs)
+    return Source([file.path for file in files], lambda path: known.get(path) or hash_now(path), tariffs)
 
 
 def _evidence_row(row: PeriodRow, piece: Piece, algorithm: str) -> EvidenceRow:

@@ -100,21 +100,21 @@ def _name(session: Session, login: str) -> str:
         return login
 
 
-def signers(
-    session: Session, period: PeriodRow, statement: StatementRow | None, acts: Iterable[Act]
-) -> set[str]:
-    """Who did one of these acts to the period as a whole, or to any revision of the statement (None: of any)."""
-    wanted = set(acts)
-    revisions = {
-        row.id
-        for row in ledger.all_statements(session, period.id)
-        if statement is None or (row.unit_id, row.provider) == (statement.unit_id, statement.provider)
-    }
-    return {
-        row.login
-        for row in ledger.signature_rows(session, period.id)
-        if row.act in wanted and (row.statement_id is None or row.statement_id in revisions)
-    }
+class Signers:
+    """Who did what to a period and to any revision of its statements; read once, asked often."""
+
+    def __init__(self, session: Session, period: PeriodRow) -> None:
+        whose = {row.id: (row.unit_id, row.provider) for row in ledger.all_statements(session, period.id)}
+        self._acts: dict[tuple[int, str] | None, set[tuple[str, str]]] = {None: set()}
+        for row in ledger.signature_rows(session, period.id):
+            key = whose[row.statement_id] if row.statement_id is not None else None
+            self._acts.setdefault(key, set()).add((row.act, row.login))
+
+    def of(self, statement: StatementRow, acts: Iterable[Act]) -> set[str]:
+        """Who did one of these acts to the statement or to the period as a whole."""
+        wanted = set(acts)
+        found = self._acts[None] | self._acts.get((statement.unit_id, statement.provider), set())
+        return {login for act, login in found if act in wanted}
 
 
 def deem_overdue(ctx: Context, session: Session) -> list[str]:
