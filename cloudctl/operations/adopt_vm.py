@@ -1,7 +1,6 @@
 """Takes over a machine that a cloud has and nobody answers for: as it is, for a system, from now on."""
 
 from dataclasses import dataclass
-from uuid import uuid4
 
 from sqlalchemy.orm import Session
 
@@ -12,6 +11,7 @@ from cloudctl.operations.context import Context
 from cloudctl.operations.execute_change import journal_change, run_change
 from cloudctl.operations.plan_change import ChangePlan, Seen, lay_out
 from cloudctl.operations.show_change import ChangeOutcome
+from provisioning.identity import fresh_uuid
 from provisioning.model import Machine
 from provisioning.steps import adopt_step, plan_checksum
 from provisioning.store import find_pool, open_pool_driver, pools, vms
@@ -56,7 +56,7 @@ def adopt_vm(ctx: Context, adoption: Adoption, reason: str) -> ChangeOutcome:
     with ctx.writing() as session:
         _require_new(session, adoption.machine.name)
         pool, system = find_pool(session, adoption.pool), find_system(session, adoption.system)
-        row = VmRow(uuid=str(uuid4()), name=adoption.machine.name, state="planned")
+        row = VmRow(uuid=fresh_uuid(pool, adoption.machine.name), name=adoption.machine.name, state="planned")
         row.pool_id, row.system_id = pool.id, system.id
         session.add(row)
         session.flush()

@@ -12,6 +12,7 @@ from metering.allocations import Holder, current_allocation, history_of, hold, r
 from metering.declared import Interval, Span, corrected_spans, declared_intervals
 from metering.store import Seal, seals
 from metering.tables import AllocationRow
+from provisioning.identity import fresh_uuid
 from provisioning.model import Step
 from provisioning.planner import Present, Wanted
 from provisioning.steps import adopt_step, create_step, delete_step, resize_step
@@ -91,7 +92,9 @@ def _prepared(books: Books, step: PlanStep, machine: Wanted | None, there: Prese
 
 
 def _planned_row(books: Books, machine: Wanted) -> VmRow:
-    row: VmRow = books.rows["vms"].get((machine.name,)) or VmRow(uuid=str(uuid4()), name=machine.name)
+    row: VmRow | None = books.rows["vms"].get((machine.name,))
+    if row is None:
+        row = VmRow(uuid=fresh_uuid(books.rows["pools"][machine.pool,], machine.name), name=machine.name)
     row.pool_id = books.id_of("pools", machine.pool)
     row.system_id = books.id_of("systems", machine.system)
     row.state, row.image, row.network = "planned", machine.image, machine.network
