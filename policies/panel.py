@@ -91,6 +91,24 @@ ENDED = frozenset(
     }
 )
 UNDECIDED = ACTS["expire"]
+# How a refusal speaks of a state.
+_WORDS = {
+    CaseState.MARKED: Message("marked; its unit was not notified yet"),
+    CaseState.NOTIFIED: Message("waiting for its unit's answer"),
+    CaseState.ANSWERED: Message("answered; no decision was drawn yet"),
+    CaseState.VOTING: Message("before the panel"),
+    CaseState.DECIDED: Message("decided"),
+    CaseState.APPEALED: Message("appealed, and before the panel again"),
+    CaseState.SCHEDULED: Message("scheduled"),
+    CaseState.EXECUTING: Message("being carried out"),
+    CaseState.WATCHING: Message("under watch"),
+    CaseState.DONE: Message("done"),
+    CaseState.ROLLED_BACK: Message("rolled back"),
+    CaseState.EXPIRED: Message("expired"),
+    CaseState.LISTED: Message("listed for want of evidence"),
+    CaseState.EXEMPT: Message("exempt"),
+    CaseState.SUPERSEDED: Message("superseded by a later finding"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,7 +305,7 @@ def _at(case: Case, act: str) -> Case:
         raise Refused(
             "Case {case} is {state}: this step is not open to it.",
             case=case.number,
-            state=case.state,
+            state=_WORDS[case.state],
             hint=Message("See its history with “cloudctl review show {case}”.", {"case": case.number}),
         )
     return case
