@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 
 from sqlalchemy.orm import Session
 
@@ -13,8 +14,11 @@ from metering.samples.store import SampleStore
 from metering.store import Gap, gaps_between
 from metering.sweeps import BALLOON_SILENT, FIRST_READING, LONGEST, NO_SAMPLE, NOT_REPORTED
 from metering.utilisation import METERS
+from provisioning.store import pools
 
 Stretch = tuple[int, int]
+# Pools whose samples come from files: no balloon of ours is there to be silent.
+EXTERNAL = "external"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,7 @@ def coverage(
     start, end = map(to_micros, window)
     spans = spans_between(session, *window, vm_ids)
     recorded = gaps_between(session, *window)
+    external = {row.id for row in pools(session, removed=True) if row.driver == EXTERNAL}
     by_vm: dict[int, list[AllocationSpan]] = {}
     for span in spans:
         by_vm.setdefault(span.vm_id, []).append(span)
@@ -63,7 +68,9 @@ def coverage(
         seen = found[SEEN].get(vm_id, [])
         for meter in METERS:
             holes = subtract(held, found[meter].get(vm_id, []))
-            missing = [_explain(hole, causes, seen, held, meter, interval_us) for hole in holes]
+            silent = BALLOON_SILENT if meter == "memory" and pool_id not in external else NOT_REPORTED
+            clues = Clues(causes, seen, frozenset(first for first, _ in held), silent, interval_us)
+            missing = [piece for hole in holes for piece in explain(hole, clues)]
             rows.append(Coverage(vm_id, meter, _share(held, holes), tuple(missing)))
     return rows
 
@@ -107,38 +114,51 @@ def _share(held: Sequence[Stretch], holes: Sequence[Stretch]) -> float:
     return (whole - sum(last - first for first, last in holes)) / whole if whole else 0.0
 
 
-def _explain(
-    hole: Stretch,
-    causes: Sequence[Gap],
-    seen: Sequence[Stretch],
-    held: Sequence[Stretch],
-    meter: str,
-    interval_us: int,
-) -> Missing:
-    return Missing(
-        from_micros(hole[0]), from_micros(hole[1]), _reason(hole, causes, seen, held, meter, interval_us)
-    )
+@dataclass(frozen=True, slots=True)
+class Clues:
+    """What is known about the holes of a meter: recorded gaps, any samples, where holdings began; silent: the reason
+    when there is a sample and this meter is not in it.
+    """
+
+    causes: Sequence[Gap]
+    seen: Sequence[Stretch]
+    begins: frozenset[int]
+    silent: str
+    interval_us: int
 
 
-def _reason(
-    hole: Stretch,
-    causes: Sequence[Gap],
-    seen: Sequence[Stretch],
-    held: Sequence[Stretch],
-    meter: str,
-    interval_us: int,
-) -> str:
-    """The recorded cause that covers most of the hole; else what the samples themselves betray."""
-    shares = {gap.reason: 0 for gap in causes}
-    for gap in causes:
-        shares[gap.reason] += _overlap(hole, (to_micros(gap.start), to_micros(gap.end)))
-    reason, most = max(shares.items(), key=lambda item: item[1], default=("", 0))
-    if most:
-        return reason
-    if any(_overlap(hole, stretch) for stretch in seen):
-        return BALLOON_SILENT if meter == "memory" else NOT_REPORTED
-    begins = any(hole[0] == first for first, _ in held)
-    return FIRST_READING if begins and hole[1] - hole[0] <= interval_us * LONGEST else NO_SAMPLE
+def explain(hole: Stretch, clues: Clues) -> list[Missing]:
+    """The hole in pieces of one reason each, by time."""
+    pieces: list[tuple[int, int, str]] = []
+    for first, last in pairwise(sorted(_edges(hole, clues))):
+        reason = _reason((first, last), clues, pieces[-1][2] if pieces else None)
+        if pieces and pieces[-1][2] == reason:
+            pieces[-1] = (pieces[-1][0], last, reason)
+        else:
+            pieces.append((first, last, reason))
+    return [Missing(from_micros(first), from_micros(last), reason) for first, last, reason in pieces]
+
+
+def _edges(hole: Stretch, clues: Clues) -> set[int]:
+    known = [*clues.seen, *((to_micros(gap.start), to_micros(gap.end)) for gap in clues.causes)]
+    return {*hole, *(edge for stretch in known for edge in stretch if hole[0] < edge < hole[1])}
+
+
+def _reason(piece: Stretch, clues: Clues, before: str | None) -> str:
+    """What the samples betray, else the recorded cause, the machine's own before its pool's.
+
+    From the last failed sweep to the one that found the machine again, the reason is still the same.
+    """
+    if any(_overlap(piece, stretch) for stretch in clues.seen):
+        return clues.silent
+    causes = [gap for gap in clues.causes if _overlap(piece, (to_micros(gap.start), to_micros(gap.end)))]
+    if causes:
+        return min(causes, key=lambda gap: gap.vm_id is None).reason
+    if piece[1] - piece[0] > clues.interval_us * LONGEST:
+        return NO_SAMPLE
+    if piece[0] in clues.begins:
+        return FIRST_READING
+    return before or NO_SAMPLE
 
 
 def _overlap(one: Stretch, other: Stretch) -> int:

@@ -5,7 +5,7 @@ almost surely; one pass over all rows counts what is below and keeps what is bet
 outside, the bounds are widened and the pass repeated for those groups: the answer is always exact.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 import duckdb
 
@@ -21,17 +21,22 @@ def pooled_quantiles(
     rows: int,
     values: Mapping[str, str],
     quantile: float,
+    wanted: Set[tuple[int, str]],
 ) -> dict[tuple[int, str], float]:
     """(group, name) -> quantile, for each named expression over `source`, a relation with the columns grp, vm, end_us.
 
-    Linear interpolation between ranks, as `quantile_cont` has it. A group without values is left out.
+    Linear interpolation between ranks, as `quantile_cont` has it. wanted: those that have a value at all; rows: about
+    how many `source` has.
     """
     found: dict[tuple[int, str], float] = {}
     for margin in MARGINS:
-        bounds = _draw_bounds(connection, source, rows, values, (quantile, margin), done=found)
-        if not bounds:
+        missing = wanted - found.keys()
+        if not missing:
             break
-        found |= _select(connection, source, values, quantile, bounds)
+        bounds = _draw_bounds(connection, source, rows, values, (quantile, margin))
+        bounds = {key: bound for key, bound in bounds.items() if key in missing}
+        if bounds:
+            found |= _select(connection, source, values, quantile, bounds)
     return found
 
 
@@ -44,7 +49,6 @@ def _draw_bounds(
     rows: int,
     values: Mapping[str, str],
     around: tuple[float, float],
-    done: Mapping[tuple[int, str], float],
 ) -> Bounds:
     quantile, margin = around
     low, high = max(0.0, quantile - margin), min(1.0, quantile + margin)
@@ -60,7 +64,7 @@ def _draw_bounds(
         (group, name): (pair[0], pair[1])
         for group, *flat in connection.execute(query).fetchall()
         for name, pair in zip(values, zip(flat[::2], flat[1::2], strict=True), strict=True)
-        if pair[0] is not None and (group, name) not in done
+        if pair[0] is not None
     }
 
 

@@ -136,7 +136,13 @@ def _aggregates(meter: Meter, with_quantile: bool) -> str:
 
 def _add_quantiles(connection: duckdb.DuckDBPyConnection, found: dict[int, GroupSums], rows: int) -> None:
     ratios = {meter.name: meter.ratio for meter in METERS}
-    for (group, name), value in pooled_quantiles(connection, "asked", rows, ratios, P95).items():
+    wanted = {
+        (group, name)
+        for group, sums in found.items()
+        for name, part in sums.meters.items()
+        if part.maximum is not None
+    }
+    for (group, name), value in pooled_quantiles(connection, "asked", rows, ratios, P95, wanted).items():
         found[group].meters[name].p95 = value
 
 
