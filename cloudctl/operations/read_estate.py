@@ -15,6 +15,7 @@ from cloudctl.core.identity import Role
 from cloudctl.core.inventory.history import Held, merged
 from cloudctl.core.inventory.model import (
     Equipment,
+    Flavor,
     Host,
     Image,
     Inventory,
@@ -201,6 +202,7 @@ def _pool(row: PoolRow) -> Pool:
         provider=row.provider or None,
         overcommit=_built(Overcommit, **overcommit) if overcommit else None,
         tiers=row.options.get("tiers", {}),
+        flavors=tuple(_built(Flavor, **flavor) for flavor in row.options.get("flavors", ())),
         seed=row.options.get("seed"),
         traces=row.options.get("traces"),
         cloud=row.options.get("cloud"),

@@ -119,8 +119,16 @@ class Overcommit(YamlModel):
     memory: Ratio = 1.0
 
 
+class Flavor(YamlModel):
+    """A size that a pool offers."""
+
+    name: Code
+    vcpus: Vcpus
+    memory_mib: MemoryMib
+
+
 class Pool(YamlModel):
-    """tiers: storage tier -> where the cloud keeps it; none named: any tier.
+    """tiers: storage tier -> where the cloud keeps it; none named: any tier. flavors: the sizes on offer; none: any.
 
     seed, traces: of a simulated cloud, what its workloads are made of. cloud: a clouds.yaml name.
     """
@@ -131,6 +139,7 @@ class Pool(YamlModel):
     provider: Line | None = None
     overcommit: Overcommit | None = None
     tiers: dict[Code, Line] = Field(default_factory=dict)
+    flavors: tuple[Flavor, ...] = ()
     seed: Annotated[int, Field(ge=0)] | None = None
     traces: Line | None = None
     cloud: Line | None = None
