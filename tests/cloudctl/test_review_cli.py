@@ -270,3 +270,14 @@ def test_a_secret_ballot_shows_counts_alone_and_only_when_decided(call, case, ho
     assert (before["cast"], before["counts"], before["ballots"]) == (3, None, [])
     assert after["votes"]["counts"]["keep"] == 3 and after["votes"]["ballots"] == []
     assert "vote" not in [event["step"] for event in after["history"]]
+
+
+def test_every_home_has_the_packaged_rule_and_a_rule_in_force_is_never_changed(ctx, call):
+    from sqlalchemy.exc import DBAPIError
+
+    from policies.rule import packaged_rule
+
+    assert call("olga", "review", "rule", "show", "1", "-o", "json")["rule"] == packaged_rule().as_json()
+    for change in ("UPDATE review_rule SET hash = ''", "DELETE FROM review_rule"):
+        with pytest.raises(DBAPIError), ctx.writing() as session:
+            session.connection().exec_driver_sql(change)
