@@ -1,6 +1,7 @@
 """Drafts a month: computes every unit's statement from evidence, as often as wanted until it is issued."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -43,7 +44,7 @@ def draft_settlement(ctx: Context, period: str) -> Drafted:
             session.add(row)
         require_period(session, row, PeriodState.DRAFTED, PeriodState.ISSUED)
         if row.state == PeriodState.DRAFTED:
-            row.terms = present_terms(ctx)
+            row.terms = present_terms(ctx, session)
         session.flush()
         drafts = compute(ctx, session, row)
         if not drafts:
@@ -59,9 +60,10 @@ def draft_settlement(ctx: Context, period: str) -> Drafted:
         return Drafted(period, len(kept), len(lines), held_back, total_fen)
 
 
-def present_terms(ctx: Context) -> dict[str, str]:
+def present_terms(ctx: Context, session: Session) -> dict[str, Any]:
     """What a month drafted now is settled by; frozen when its first statement is issued."""
     return {
+        "providers": {pool.code: pool.provider or pool.name for pool in ledger.pool_rows(session)},
         "timezone": ctx.site.zone.key,
         "currency": ctx.site.currency,
         # A float's shortest text is the number that was written down.

@@ -11,20 +11,17 @@ from typing import Any
 from cloudctl.core.capitals import capitals
 from cloudctl.core.clock import month_bounds
 from cloudctl.core.errors import UsageError
-from cloudctl.core.identity import Role
 from cloudctl.core.money import yuan_text
 from cloudctl.core.spreadsheet import csv_cell
 from cloudctl.operations.context import Context
 from cloudctl.operations.deem_statements import deem_statements
-from cloudctl.operations.settlement_acts import month
+from cloudctl.operations.settlement_acts import READERS, month
 from metering.settlement import store as ledger
 from metering.settlement.model import Dispute, Line, Period, PeriodState, Signature, Statement, StatementState
 from policies.funding.store import holds_in_force
 
 HOUR_US = 3_600_000_000
 EXPORT_FORMATS = ("csv", "json")
-# Whoever has one of these reads every unit's statements; a unit's own people read theirs.
-READERS = (Role.OPERATOR, Role.FINANCE, Role.PANEL, Role.AUDITOR, Role.SYSADMIN, Role.SECADMIN)
 
 
 def list_settlements(ctx: Context) -> list[dict[str, Any]]:

@@ -17,6 +17,8 @@ from metering.settlement.keeping import period_hash
 from metering.settlement.model import Act, PeriodState, StatementState
 from metering.settlement.tables import PeriodRow, SignatureRow, StatementRow
 
+# Whoever has one of these reads every unit's statements; a unit's own people read theirs.
+READERS = (Role.OPERATOR, Role.FINANCE, Role.PANEL, Role.AUDITOR, Role.SYSADMIN, Role.SECADMIN)
 PREPARING = (Act.DRAFT, Act.ISSUE, Act.CORRECT, Act.UPHOLD)
 STATES = {
     "open": Message("open"),

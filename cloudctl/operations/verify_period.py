@@ -11,7 +11,7 @@ from cloudctl.core.errors import CloudctlError, Refused
 from cloudctl.core.money import yuan_text
 from cloudctl.operations.close_period import present_hash
 from cloudctl.operations.context import Context
-from cloudctl.operations.settlement_acts import STATES, month, sample_store
+from cloudctl.operations.settlement_acts import READERS, STATES, month, sample_store
 from metering.settlement import store as ledger
 from metering.settlement.comparison import Difference, differences
 from metering.settlement.drafting import draft_month, read_estate, terms_of
@@ -59,6 +59,7 @@ class Verification:
 
 def verify_period(ctx: Context, period: str) -> Verification:
     """Recomputes a closed month from allocations, sealed tariffs and samples. Refused for one that isn't closed."""
+    ctx.actor.require(*READERS)
     month(ctx, period)
     with ctx.reading() as session:
         row = ledger.get_period(session, period)

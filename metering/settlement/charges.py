@@ -26,7 +26,7 @@ class Terms:
     """What a month is settled by, apart from its evidence; frozen with the period.
 
     threshold: the coverage below which what is billed by use is held back. waived: (machine's id, item) that two
-    people took as it is.
+    people took as it is. providers: of each pool by code, for a pool may change its provider's name later.
     """
 
     period: str
@@ -35,6 +35,7 @@ class Terms:
     zone: ZoneInfo
     threshold: Fraction
     waived: AbstractSet[tuple[int, str]]
+    providers: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,7 @@ def terms_of(session: Session, period: PeriodRow) -> Terms:
         ZoneInfo(document["timezone"]),
         Fraction(document["coverage_threshold"]),
         ledger.waived(session, period.period),
+        document["providers"],
     )
 
 
@@ -78,7 +79,8 @@ def draft_month(
     lines: dict[tuple[str, int], list[Line]] = {}
     month = _month(session, samples, terms, book, (found, estate))
     for stretch in found:
-        key = (estate.providers[stretch.pool_id], stretch.unit_id)
+        pool = estate.names.pools[stretch.pool_id]
+        key = (terms.providers.get(pool, estate.providers[stretch.pool_id]), stretch.unit_id)
         lines.setdefault(key, []).extend(charges(month, stretch))
     for row in ledger.adjustment_rows(session, terms.period):
         for key, line in adjustment_lines(session, row, terms.zone, estate):

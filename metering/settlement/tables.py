@@ -29,7 +29,7 @@ class TariffRow(Base):
 class PeriodRow(Base):
     """A month that was drafted. state: drafted, issued, approved, closed. seal_hash: of all its evidence.
 
-    terms: the time zone, currency and coverage threshold it is settled by.
+    terms: the time zone, currency, coverage threshold and providers' names it is settled by.
     """
 
     __tablename__ = "settlement_period"

@@ -91,6 +91,14 @@ def test_life_goes_on_after_a_closed_month(city, run_cli):
     assert verified(run_cli, city)[0] == 0
 
 
+def test_names_may_change_after_a_month_is_closed(city, run_cli):
+    with city.ctx.writing() as session:
+        session.execute(text("UPDATE pool SET provider = '华为'"))
+        session.execute(text("UPDATE unit SET name = '改名'"))
+
+    assert verified(run_cli, city)[0] == 0
+
+
 def tamper(city: City, *statements: str) -> None:
     """What somebody with the file can do: triggers dropped, rows changed."""
     with sqlite3.connect(city.ctx.home / "ledger.sqlite") as connection:

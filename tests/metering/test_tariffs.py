@@ -79,6 +79,15 @@ def place_of(text: str, snippet: str) -> str:
     return f"{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}"
 
 
+def test_the_docs_example_is_right(tmp_path):
+    from pathlib import Path
+
+    page = (Path(__file__).parents[2] / "docs/settlement.md").read_text()
+    block = page.split("```yaml\n")[1].split("```")[0]
+
+    assert [tariff.code for tariff in load(tmp_path, block)] == ["std"]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "at", "word"),
     [

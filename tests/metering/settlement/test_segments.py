@@ -90,7 +90,7 @@ def test_the_book_says_what_no_tariff_covers():
 def month(book) -> Month:
     names = Names({1: "vm"}, {1: "sys"}, {1: "gov"})
     return Month(
-        Terms("2026-10", START, END, ZONE, Fraction("0.95"), frozenset()),
+        Terms("2026-10", START, END, ZONE, Fraction("0.95"), frozenset(), {}),
         book,
         names,
         {},
