@@ -5,6 +5,7 @@ SHELL := /bin/bash
 .PHONY: help demo test check lint bench requirements clean
 
 BIN := .venv/bin
+MACHINES ?= 1000
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 # Suites that need a browser or many minutes; `make check` runs them too.
 SLOW := tests/integration tests/browser
@@ -30,9 +31,9 @@ lint: ## ruff, mypy --strict, and the floors of the architecture
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-bench: ## Measure what the issue sets limits for
+bench: ## Measure what has a limit, on MACHINES (1000) for 30 days at 5 minutes in build/bench/
 	@scripts/set-up dev
-	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
+	@scripts/bench $(MACHINES)
 
 requirements: ## Pin anew, with hashes and without addresses; needs uv
 	cd $(CURDIR) && for kind in base dev; do \
