@@ -80,3 +80,12 @@ def test_after_a_look_ahead_the_next_sweep_goes_on_from_there(tmp_path: Path) ->
     last = [int(value) for value in np.asarray(series.cpu_ns)[:, -1]]
     assert [reading.cpu_ns for reading in driver.measure().readings] == last
     driver.close()
+
+
+def test_a_cloud_without_machines_has_nothing_to_say(tmp_path: Path) -> None:
+    clock = DrivenClock(START)
+    driver = cloud(tmp_path, clock)
+    series = driver.measure_ahead([START, START + timedelta(seconds=300)])
+    assert series.first == driver.measure()
+    assert np.asarray(series.cpu_ns).shape == (0, 2)
+    driver.close()

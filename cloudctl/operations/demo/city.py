@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from random import Random
 from typing import Any
 
+from cloudctl.core.errors import UsageError
 from cloudctl.operations.demo.machines import GIB, Machine, deal_machines
 from cloudctl.operations.demo.people import people_entries
 from cloudctl.operations.demo.places import CITY, System, Unit, units
@@ -64,10 +65,14 @@ WINDOWS = {"gov": "Sat 22:00-Sun 06:00", "ded": "Fri 23:00-Sat 05:00", "hpc": "S
 
 
 def build_city(seed: int, extent: Extent = Extent()) -> City:
-    """The same seed and extent give the same city. The last unit's systems are the late ones."""
+    """The same seed and extent give the same city; the last system is the late one. UsageError for too few machines."""
     chosen = tuple(units()[: extent.units])
     systems = [system for unit in chosen for system in unit.systems]
-    late = frozenset(system.code for system in chosen[-1].systems)
+    if extent.machines < len(systems):
+        raise UsageError(
+            "These units have {systems} systems, and each needs a machine.", systems=len(systems)
+        )
+    late = frozenset(system.code for system in systems[1:][-1:])
     return City(seed, chosen, tuple(deal_machines(systems, extent.machines, seed)), late)
 
 

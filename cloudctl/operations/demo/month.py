@@ -236,10 +236,6 @@ def _telling_cases(story: Story) -> list[int]:
         case["case"] for case in found if case["vm"] in story.rolled_back and case["state"] == "rolled_back"
     ]
     review = story.review
-    picked: Iterable[int | None] = (
-        *rolled_back[:1],
-        review.appealed,
-        *review.argued[:1],
-        review.round_one[0]["case"],
-    )
+    greatest = [case["case"] for case in review.round_one[:1]]
+    picked: Iterable[int | None] = (*rolled_back[:1], review.appealed, *review.argued[:1], *greatest)
     return list(dict.fromkeys(number for number in picked if number is not None))

@@ -59,9 +59,9 @@ def answer_dispute(troupe: Troupe, settling: Settling) -> None:
 
 
 def confirm_others(troupe: Troupe, settling: Settling) -> int:
-    """All units confirm but the one that disputes and the last, which says nothing."""
+    """All units confirm but the one that disputes and the last other one, which says nothing."""
     open_ones = [number for number in settling.numbers if number != settling.disputed]
-    settling.silent = settling.numbers[open_ones[-1]]
+    settling.silent = settling.numbers[open_ones[-1]] if open_ones else None
     confirmed = [number for number in open_ones if settling.numbers[number] != settling.silent]
     for number in confirmed:
         confirm_statement(troupe.unit_member(settling.numbers[number]), number)

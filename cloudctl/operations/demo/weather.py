@@ -24,10 +24,11 @@ class Failure:
 
 def failures(troupe: Troupe) -> tuple[Failure, ...]:
     """The two of this story; which machine hangs is a matter of the city."""
-    hung = next(machine.name for machine in troupe.city.machines if machine.pool == "ded")
+    machines = troupe.city.machines_at_first()
+    hung = next((machine for machine in machines if machine.pool == "ded"), machines[0])
     return (
         Failure("gov", ("gov-n02",), (), date(2026, 10, 12), 14, timedelta(hours=5, minutes=20)),
-        Failure("ded", (), (hung,), date(2026, 10, 20), 9, timedelta(hours=26)),
+        Failure(hung.pool, (), (hung.name,), date(2026, 10, 20), 9, timedelta(hours=26)),
     )
 
 

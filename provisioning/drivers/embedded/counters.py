@@ -84,12 +84,12 @@ class Meter:
 
     def at(self, at_us: int) -> Counters:
         """Counters and gauges at that instant; before the last step they are as of that step."""
-        if not self.machines:
-            return Counters([], [], [], [], [], [])
         return Counters(*(column.ravel().tolist() for column in self.ahead([at_us])))
 
     def ahead(self, instants: Sequence[int]) -> tuple[Ints, ...]:
         """The same at every one of ascending instants: arrays (machines, instants), in the order of Counters."""
+        if not self.machines:
+            return (np.zeros((0, len(instants)), np.int64),) * 6
         parts, position = [], 0
         while position < len(instants):
             block = self._block_of(instants[position] // SLOT_US)
