@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from enum import Enum
 from functools import cache
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -103,9 +102,8 @@ def commands() -> Iterator[tuple[str, click.Command]]:
         for name, inner in getattr(command, "commands", {}).items():
             yield from below(f"{path} {name}", inner)
 
-    for group, (address, _) in GROUPS.items():
-        if find_spec(address.split(":")[0]):
-            yield from below(group, load_group(group))
+    for group in GROUPS:
+        yield from below(group, load_group(group))
 
 
 def load_group(name: str) -> click.Command:
