@@ -1,11 +1,9 @@
 """Charts and risk of machines under review: use in equal buckets, and how long the load would exceed a smaller size."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import duckdb
-import numpy as np
-import numpy.typing as npt
 
 from metering.samples.model import MICROS
 from metering.samples.review_figures import USED, give, portions
@@ -13,8 +11,15 @@ from metering.samples.review_model import METERS, Limit, ReviewWindow, Series
 
 BUCKETS = 120
 HOUR_S = 3600
-# Bytes in the chart's unit; the CPU's comes out of nanoseconds a microsecond.
-_UNIT = {"cpu": 1, "memory": 1 << 20, "storage": 1 << 20}
+# Of a bucket, in the chart's units: thousandths of a vCPU are nanoseconds a microsecond.
+_CHARTED = {
+    "cpu_mean": "sum(cpu_ns) / sum(span_us) FILTER (cpu_ns IS NOT NULL)",
+    "cpu_max": "max(cpu_ns / span_us)",
+    "memory_mean": "sum(memory_used_bytes) / count(memory_used_bytes) / 1048576",
+    "memory_max": "max(memory_used_bytes) / 1048576",
+    "storage_mean": "sum(storage_used_bytes) / count(storage_used_bytes) / 1048576",
+    "storage_max": "max(storage_used_bytes) / 1048576",
+}
 _LIMITED = {"cpu": "limit_ns", "memory": "limit_memory", "storage": "limit_storage"}
 
 
@@ -25,9 +30,10 @@ def review_series(
     series: dict[int, Series] = {}
     values = {"start": window.start_us, "end": window.end_us, "bucket": bucket_s(window) * MICROS}
     for portion in portions(limits):
+        over_us = _over_us(connection, window, portion, tight)
         give(connection, "limits", _columns(portion, tight))
-        answer = connection.execute(_SERIES, values).fetchnumpy()
-        series |= _series(portion, window, answer, _over_us(connection, window, portion, tight))
+        rows = connection.execute(_SERIES, values).fetchall()
+        series |= {row[0]: _read(row, window, over_us.get(row[0], 0)) for row in rows}
     return series
 
 
@@ -59,18 +65,17 @@ def _exceeds(prefix: str) -> str:
 _UNJUDGED = " AND ".join(f"({USED[meter]} IS NULL OR {_LIMITED[meter]} IS NULL)" for meter in METERS)
 _LIMITED_SAMPLES = """SELECT s.*, limits.* EXCLUDE (vm), end_us - start_us AS span_us
           FROM samples s JOIN limits USING (vm) WHERE end_us > $start AND start_us < $end"""
-_SERIES = f"""
+_BUCKETS = f"""
     SELECT vm, (greatest(start_us, $start) - $start) // $bucket AS bucket,
-        sum(cpu_ns) AS cpu_sum, sum(span_us) FILTER (cpu_ns IS NOT NULL) AS cpu_count,
-        max(cpu_ns / span_us) AS cpu_max,
-        sum(memory_used_bytes) AS memory_sum, count(memory_used_bytes) AS memory_count,
-        max(memory_used_bytes) AS memory_max,
-        sum(storage_used_bytes) AS storage_sum, count(storage_used_bytes) AS storage_count,
-        max(storage_used_bytes) AS storage_max,
+        {", ".join(f"round({value})::BIGINT AS {name}" for name, value in _CHARTED.items())},
         sum(span_us) AS total_us,
         sum(span_us) FILTER ({_UNJUDGED}) AS unjudged_us,
         sum(span_us) FILTER ({_exceeds("tight")}) AS tight_us
     FROM ({_LIMITED_SAMPLES}) GROUP BY vm, bucket"""
+_SERIES = f"""
+    SELECT vm, sum(total_us) - coalesce(sum(unjudged_us), 0), sum(tight_us), list(bucket ORDER BY bucket),
+        {", ".join(f"list({name} ORDER BY bucket)" for name in _CHARTED)}
+    FROM ({_BUCKETS}) GROUP BY vm"""
 _OVER = f"""SELECT vm, sum(span_us) FILTER ({_exceeds("limit")}) AS over_us FROM ({_LIMITED_SAMPLES}) GROUP BY vm"""
 
 
@@ -88,56 +93,28 @@ def _columns(limits: Sequence[Limit], tight: float) -> dict[str, list[int | None
     return columns
 
 
-def _series(
-    limits: Sequence[Limit], window: ReviewWindow, answer: Mapping[str, Any], over_us: Mapping[int, int]
-) -> dict[int, Series]:
+def _read(row: Sequence[Any], window: ReviewWindow, over_us: int) -> Series:
+    vm_id, judged_us, tight_us, buckets, *lists = row
     size = bucket_s(window)
-    shape = (len(limits), -(-(window.end_us - window.start_us) // (size * MICROS)))
-    place = {limit.vm_id: index for index, limit in enumerate(limits)}
-    rows = np.array([place[vm] for vm in answer["vm"].tolist()], dtype=np.int64)
-    columns = answer["bucket"].astype(np.int64)
-    means, peaks = {}, {}
-    for meter in METERS:
-        sums, counts = _filled(answer[f"{meter}_sum"]), _filled(answer[f"{meter}_count"])
-        known = counts > 0
-        mean = np.where(known, sums / np.where(known, counts, 1), 0) / _UNIT[meter]
-        peak = _filled(answer[f"{meter}_max"]) / _UNIT[meter]
-        means[meter] = _grid(mean, known, (rows, columns), shape)
-        peaks[meter] = _grid(peak, known, (rows, columns), shape)
-    time = {
-        name: np.bincount(rows, _filled(answer[f"{name}_us"]), len(limits))
-        for name in ("total", "unjudged", "tight")
-    }
-    judged = time["total"] - time["unjudged"]
-    return {
-        limit.vm_id: Series(
-            vm_id=limit.vm_id,
-            bucket_s=size,
-            mean={meter: means[meter][index] for meter in METERS},
-            max={meter: peaks[meter][index] for meter in METERS},
-            over_share=_share(over_us.get(limit.vm_id, 0), judged[index]),
-            tight_share=_share(time["tight"][index], judged[index]),
-        )
-        for index, limit in enumerate(limits)
-    }
+    count = -(-(window.end_us - window.start_us) // (size * MICROS))
+    known = dict(zip(_CHARTED, lists, strict=True))
+    return Series(
+        vm_id=vm_id,
+        bucket_s=size,
+        mean={meter: _placed(buckets, known[f"{meter}_mean"], count) for meter in METERS},
+        max={meter: _placed(buckets, known[f"{meter}_max"], count) for meter in METERS},
+        over_share=_share(over_us, judged_us),
+        tight_share=_share(tight_us, judged_us),
+    )
 
 
-def _filled(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """Sums of a bucket are far below 2^53: exact as they are."""
-    return np.ma.filled(values, 0).astype(np.float64)
+def _placed(buckets: Sequence[int], values: Sequence[int | None], count: int) -> list[int | None]:
+    """One value per bucket of the window; None where nothing is known."""
+    placed: list[int | None] = [None] * count
+    for bucket, value in zip(buckets, values, strict=True):
+        placed[bucket] = value
+    return placed
 
 
-def _grid(
-    values: npt.NDArray[np.float64],
-    known: npt.NDArray[np.bool_],
-    at: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
-    shape: tuple[int, int],
-) -> list[list[int | None]]:
-    """Machines by buckets, rounded; None where a bucket knows nothing."""
-    grid = np.full(shape, -1, dtype=np.int64)
-    grid[at] = np.where(known, np.rint(values), -1).astype(np.int64)
-    return [[None if value < 0 else value for value in line] for line in grid.tolist()]
-
-
-def _share(part_us: float, whole_us: float) -> float | None:
-    return float(part_us / whole_us) if whole_us else None
+def _share(part_us: int | None, whole_us: int | None) -> float | None:
+    return float((part_us or 0) / whole_us) if whole_us else None

@@ -208,6 +208,18 @@ def test_risk_is_the_share_of_time_above_the_limit_and_above_its_wanted_share():
     assert free.over_share is None and free.tight_share is None
 
 
+def test_every_machine_asked_about_is_answered_resized_or_not():
+    rows = [row for vm in (1, 2, 3) for row in regular(vm, 10, 40, cpu_ns=cpu(0.5))]
+    limits = [Limit(1, 1, None, None, is_resized=True), Limit(2, 1, None, None), Limit(4, 1, None, None)]
+    with samples(rows) as connection:
+        found = review_series(connection, WINDOW, limits, 0.8)
+
+    assert {vm: (series.over_share, series.tight_share) for vm, series in found.items()} == {
+        1: (1.0, 1.0),
+        2: (0.0, 1.0),
+    }
+
+
 def test_the_chart_has_a_bucket_per_six_hours_and_none_where_nothing_is_known():
     rows = list(
         regular(1, 10, 39, cpu_ns=lambda s: cpu(1.0) if s == 10 * DAY else cpu(0.5), memory_used_bytes=None)
