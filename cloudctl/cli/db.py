@@ -8,7 +8,7 @@ from cloudctl.cli.command import TranslatedGroup
 from cloudctl.cli.output import output_option, show_record
 from cloudctl.cli.run import Run, confirm, say
 from cloudctl.core.errors import Differences
-from cloudctl.operations.back_up import back_up
+from cloudctl.operations.back_up import back_up, plan_backup
 from cloudctl.operations.check_ledger import check_ledger
 from cloudctl.operations.restore_home import RestorePlan, plan_restore
 from cloudctl.operations.restore_home import restore as carry_out_restore
@@ -67,12 +67,14 @@ def check(run: Run, hashes: bool, output: str) -> None:
 @click.option(
     "--with-samples", is_flag=True, help="Copy the sample files too, not only their list and hashes."
 )
+@click.option("--yes", is_flag=True, help="Accepted as everywhere; a backup asks nothing.")
+@DRY_RUN
 @output_option
 @click.pass_obj
-def backup(run: Run, folder: Path, with_samples: bool, output: str) -> None:
+def backup(run: Run, folder: Path, with_samples: bool, yes: bool, dry_run: bool, output: str) -> None:
     """Copy the ledger into a new folder, while others go on working."""
     with run.open() as ctx:
-        done = back_up(ctx, folder, with_samples=with_samples)
+        done = (plan_backup if dry_run else back_up)(ctx, folder, with_samples=with_samples)
         row = {
             "folder": str(done.folder),
             "audit_entries": done.audit_entries,

@@ -10,8 +10,13 @@ from cloudctl.operations.initialise import initialise
 @click.command(
     cls=TranslatedCommand, examples=["cloudctl init", "cloudctl --home /srv/cloudctl --lang en init"]
 )
+@click.option("--yes", is_flag=True, help="Accepted as everywhere; making a home asks nothing.")
+@click.option("--dry-run", is_flag=True, help="Print the plan and change nothing.")
 @click.pass_obj
-def init(run: Run) -> None:
+def init(run: Run, yes: bool, dry_run: bool) -> None:
     """Make a home: settings, ledger, sample store."""
-    initialise(run.home, language=run.language or "zh_CN")
+    initialise(run.home, language=run.language or "zh_CN", dry_run=dry_run)
+    if dry_run:
+        say("A home would be made at {home}.", home=run.home)
+        return
     say("Made a home at {home}.", home=run.home)

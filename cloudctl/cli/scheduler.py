@@ -18,13 +18,22 @@ def scheduler() -> None:
 
 
 @scheduler.command(
-    examples=["cloudctl --home /srv/cloudctl scheduler run", "CLOUDCTL_DAEMON_METRICS_PORT=0 cloudctl scheduler run"]
+    examples=[
+        "cloudctl --home /srv/cloudctl scheduler run",
+        "CLOUDCTL_DAEMON_METRICS_PORT=0 cloudctl scheduler run",
+    ]
 )
+@click.option("--yes", is_flag=True, help="Accepted as everywhere; the scheduler asks nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what is due now and run nothing.")
 @click.pass_obj
-def run(run: Run) -> None:
+def run(run: Run, yes: bool, dry_run: bool) -> None:
     """Run the jobs in the foreground until SIGTERM; the jobs under way are finished first."""
     with run.open() as ctx:
-        _daemon("scheduler").run(ctx)
+        if not dry_run:
+            _daemon("scheduler").run(ctx)
+            return
+        for job, count in _daemon("overview").due_now(ctx):
+            say("{job}: {count} period(s) are due.", job=ctx.texts.label("job", job), count=count)
 
 
 @scheduler.command(examples=["cloudctl scheduler jobs", "cloudctl scheduler jobs -o json"])

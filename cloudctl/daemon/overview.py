@@ -2,15 +2,29 @@
 
 from typing import Any
 
-from cloudctl.core.job_store import DONE, last_finished, last_run
+from cloudctl.core.job_store import DONE, birth, last_finished, last_run
 from cloudctl.daemon.jobs import all_jobs
 from cloudctl.daemon.runner import Job
+from cloudctl.daemon.schedule import due_periods
 from cloudctl.operations.context import Context
 
 
 def job_rows(ctx: Context) -> list[dict[str, Any]]:
     """One row per job of the register, never run or not."""
     return [_row(ctx, job) for job in all_jobs(ctx.settings)]
+
+
+def due_now(ctx: Context) -> list[tuple[str, int]]:
+    """(job, how many of its periods nobody has run), of every job that has such."""
+    jobs = all_jobs(ctx.settings)
+    with ctx.reading() as session:
+        since = birth(session) or ctx.clock.now()
+        begins = {job.name: row.period if (row := last_run(session, job.name)) else since for job in jobs}
+    counts = {
+        job.name: len(due_periods(job.schedule, begins[job.name], ctx.clock.now(), ctx.site.zone))
+        for job in jobs
+    }
+    return [(name, count) for name, count in counts.items() if count]
 
 
 def _row(ctx: Context, job: Job) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from cloudctl.core.audit import verify
 from cloudctl.core.database import Database
 from cloudctl.core.errors import Refused
 from cloudctl.core.identity import Role
-from cloudctl.core.ledger_store import copy_ledger
+from cloudctl.core.ledger_store import copy_ledger, ledger_file
 from cloudctl.core.schema import present_revision
 from cloudctl.core.settings import FILE_NAME
 from cloudctl.operations.collect_usage import sample_store
@@ -39,11 +39,25 @@ class BackedUp:
     bytes: int
 
 
+def plan_backup(ctx: Context, folder: Path, *, with_samples: bool = False) -> BackedUp:
+    """What `back_up` would write now, the ledger's and the samples' bytes counted. Refused like it."""
+    ctx.actor.require(Role.SYSADMIN, Role.OPERATOR)
+    _require_new(folder)
+    with ctx.reading() as session:
+        entries, files = verify(session).entries, live_files(session)
+    size = ledger_file(ctx.database).stat().st_size + (sum(row.bytes for row in files) if with_samples else 0)
+    return BackedUp(folder, entries, len(files), with_samples, size)
+
+
+def _require_new(folder: Path) -> None:
+    if folder.exists():
+        raise Refused("{folder} exists already; a backup goes into a folder of its own.", folder=str(folder))
+
+
 def back_up(ctx: Context, folder: Path, *, with_samples: bool = False) -> BackedUp:
     """Writes the folder whole or not at all, while others go on writing. Refused when it exists already."""
     ctx.actor.require(Role.SYSADMIN, Role.OPERATOR)
-    if folder.exists():
-        raise Refused("{folder} exists already; a backup goes into a folder of its own.", folder=str(folder))
+    _require_new(folder)
     part = folder.with_name(folder.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
@@ -56,13 +70,17 @@ def back_up(ctx: Context, folder: Path, *, with_samples: bool = False) -> Backed
                 _copy_samples(ctx, document["samples"], part)
         _copy_beside(ctx.home, part)
         document["with_samples"] = with_samples
-        (part / MANIFEST).write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        (part / MANIFEST).write_text(
+            json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
         part.rename(folder)
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise
     with ctx.writing() as session:
-        ctx.record(session, "ledger.backup", folder.name, sha256=document["ledger_sha256"], with_samples=with_samples)
+        ctx.record(
+            session, "ledger.backup", folder.name, sha256=document["ledger_sha256"], with_samples=with_samples
+        )
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     return BackedUp(folder, document["audit"]["entries"], len(document["samples"]), with_samples, size)
 

@@ -42,6 +42,23 @@ def all_commands():
         yield from below([name], getattr(importlib.import_module(module), attribute))
 
 
+READ_ONLY = {
+    *(
+        "list",
+        "show",
+        "log",
+        "verify",
+        "top",
+        "status",
+        "coverage",
+        "jobs",
+        "chart",
+        "export",
+        "plan",
+        "check",
+    ),
+    *("drift", "doctor", "completion", "metrics"),
+}
 COMMANDS = list(all_commands())
 IDS = [" ".join(path) for path, _ in COMMANDS]
 
@@ -93,6 +110,16 @@ def test_every_option_is_explained(path, command):
 def test_lists_and_shows_take_every_format(path, command):
     if path[-1] in {"list", "show", "log", "verify", "top", "status", "coverage", "jobs"}:
         assert any("--output" in parameter.opts for parameter in command.params)
+
+
+@pytest.mark.parametrize(("path", "command"), COMMANDS, ids=IDS)
+def test_what_changes_something_takes_yes_and_a_dry_run(path, command):
+    if isinstance(command, click.Group) or path[-1] in READ_ONLY:
+        return
+    options = {name for parameter in command.params for name in parameter.opts}
+
+    assert "--yes" in options
+    assert "--dry-run" in options or " ".join(path) in {"demo", "report build", "review watch"}
 
 
 def test_every_group_of_the_register_is_there_with_the_same_summary():
