@@ -79,8 +79,8 @@ def open_command(
         counts = opening.counts
         say(
             "Window {start} – {end}, rule {version}: {machines} machines; {downsize} to downsize ({bursty} of them "
-            "bursty: keep), {idle} idle, {starved} starved, {insufficient} without evidence enough; {exempt} of "
-            "them exempt; nothing new on {unmarked}; {expired} expired.",
+            "bursty: keep), {idle} idle, {starved} starved, {insufficient} lacking evidence; {exempt} of them "
+            "exempt; nothing new on {unmarked}; {expired} expired.",
             start=opening.start.astimezone(zone).isoformat(" ", "minutes"),
             end=opening.end.astimezone(zone).isoformat(" ", "minutes"),
             version=opening.rule_version,
@@ -141,7 +141,7 @@ def _show_tables(ctx: "Context", record: dict[str, Any]) -> None:
     verdicts = evidence["verdicts"]
     meters = [
         {
-            **figures,
+            **_figures_shown(meter, figures),
             "meter": texts.label("meter", meter),
             "verdict": texts.label("verdict", verdicts[meter]) if meter in verdicts else None,
         }
@@ -160,6 +160,19 @@ def _show_tables(ctx: "Context", record: dict[str, Any]) -> None:
         for event in history
     ]
     show_list(steps, "table", HISTORY_COLUMNS, zone)
+
+
+def _figures_shown(meter: str, figures: Mapping[str, float | None]) -> dict[str, str | None]:
+    """Amounts in the meter's unit and shares in percent, as people read them."""
+    unit, divisor = ("vCPU", 1) if meter == "cpu" else ("GiB", 1024 if meter == "memory" else 1)
+    amounts = {
+        name: None if (value := figures[name]) is None else f"{value / divisor:.2f} {unit}" for name in ("held", "used")
+    }
+    shares = {
+        name: None if (value := figures[name]) is None else f"{value:.2%}"
+        for name in ("mean", "p95", "max", "coverage")
+    }
+    return amounts | shares
 
 
 def labelled(ctx: "Context", rows: Sequence[Mapping[str, Any]], output: str) -> list[dict[str, Any]]:

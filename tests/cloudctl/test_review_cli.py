@@ -88,7 +88,7 @@ def test_tables_speak_both_languages(call, case, run_cli, home):
     assert "负载突发：保留" in chinese.stdout and "建议规格" in chinese.stdout
     for lang in ("en", "zh_CN"):
         shown = run_cli(home, "review", "show", case, login="olga", lang=lang)
-        assert shown.exit_code == 0 and "0.2" in shown.stdout
+        assert shown.exit_code == 0 and "20.00%" in shown.stdout
 
 
 def test_opening_again_and_dry_runs_change_nothing(call, city, home, run_cli):
