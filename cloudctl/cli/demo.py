@@ -49,6 +49,7 @@ NEXT = (
 @click.option(
     "--yes", is_flag=True, help="Taken like everywhere; an earlier demonstration is replaced unasked."
 )
+@click.option("--dry-run", is_flag=True, help="Only say what would be made and where.")
 @output_option
 @click.pass_obj
 def demo(
@@ -59,14 +60,23 @@ def demo(
     units: int,
     machines: int,
     yes: bool,
+    dry_run: bool,
     output: str,
 ) -> None:
     """Run one month of a fictitious, simulated city, end to end."""
-    from cloudctl.operations.demo.city import Extent
+    from cloudctl.operations.demo.city import Extent, build_city
     from cloudctl.operations.demo.month import play
+    from cloudctl.operations.demo.stage import require_stage
 
     home, papers = _home(run, folder), Path(reports or REPORTS).expanduser()
     say("A fictitious city on simulated clouds: no unit, person, machine or figure in it is real.")
+    if dry_run:
+        require_stage(home, papers)
+        city = build_city(seed, Extent(units, machines))
+        values = {"units": len(city.units), "systems": len(city.systems), "machines": len(city.machines)}
+        say("It would have {units} units, {systems} systems and {machines} machines.", **values)
+        say("It would be made anew at {home}, its reports at {reports}.", home=home, reports=papers)
+        return
     with _telling() as told:
         summary = play(
             home,

@@ -168,7 +168,14 @@ def _equipment(unit: Unit, number: int, random: Random) -> dict[str, Any]:
     condition = random.choice(
         ("working", "working", "aged") if bought.year > 2016 else ("aged", "aged", "failed")
     )
-    costs = {"upkeep": (40, 180), "power": (20, 60), "water": (1, 6), "staff": (80, 240), "room": (10, 40)}
+    costs = {
+        "equipment": (150, 450),
+        "upkeep": (80, 260),
+        "power": (50, 140),
+        "water": (1, 8),
+        "staff": (250, 600),
+        "room": (30, 90),
+    }
     yearly = {item: f"{random.randrange(low, high) * 100}.00" for item, (low, high) in costs.items()}
     return {
         "code": f"{unit.code}-{kind}-{number}",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -21,8 +21,9 @@ from cloudctl.operations.vote_case import vote_case
 from policies.exemption import ExemptionKind
 from policies.panel import Answer, CaseState, Decision
 
-# The share of marked machines taken up in the first round; the others wait for the next.
-FIRST_ROUND = 0.3
+# The shares of marked machines taken up in the first round and in the second; the others wait.
+FIRST_ROUND, SECOND_ROUND = 0.3, 0.1
+PACE = timedelta(minutes=3)
 ARGUMENTS = (
     Message("Year-end closing lies ahead; load will rise until January."),
     Message("A new service goes live on this machine in December."),
@@ -44,6 +45,7 @@ class Review:
     random: Random
     opening: Opening | None = None
     round_one: tuple[dict[str, Any], ...] = ()
+    round_two: tuple[dict[str, Any], ...] = ()
     argued: list[int] = field(default_factory=list)
     recused: int = 0
     appealed: int | None = None
@@ -71,17 +73,24 @@ def open_september(troupe: Troupe, review: Review) -> Opening:
     """The window is the whole of September; of what is marked, the greatest savings are taken up first."""
     ctx = troupe.acting(troupe.cast.operators[0])
     review.opening = opening = open_review(ctx, *month_bounds("2026-09", ctx.site.zone))
-    marked = [case for case in opening.cases if case["state"] == CaseState.MARKED]
-    by_saving = sorted(marked, key=lambda case: (-float(case["monthly_saving"] or 0), case["case"]))
-    review.round_one = tuple(by_saving[: max(1, round(FIRST_ROUND * len(by_saving)))])
-    notify_cases(ctx, [case["case"] for case in review.round_one])
+    review.round_one = notify_greatest(troupe, FIRST_ROUND * opening.counts.get(CaseState.MARKED, 0))
     return opening
 
 
-def answer_notices(troupe: Troupe, review: Review, choice: Answer) -> int:
+def notify_greatest(troupe: Troupe, count: float) -> tuple[dict[str, Any], ...]:
+    """Tells the owners of the cases that would save most of those marked; returns the cases."""
+    ctx = troupe.acting(troupe.cast.operators[0])
+    marked = list_cases(ctx, CaseQuery(state=CaseState.MARKED))
+    by_saving = sorted(marked, key=lambda case: (-float(case["monthly_saving"] or 0), case["case"]))
+    taken_up = tuple(by_saving[: round(count + 0.5)])
+    notify_cases(ctx, [case["case"] for case in taken_up])
+    return taken_up
+
+
+def answer_notices(troupe: Troupe, review: Review, cases: Sequence[dict[str, Any]], choice: Answer) -> int:
     """What units say within their time: most accept, some argue, some keep silent. Returns how many did."""
     answered = 0
-    for case in review.round_one:
+    for case in cases:
         mood = Random(f"{case['vm']} {troupe.city.seed}").random()
         if choice is not _answer_of(mood):
             continue
@@ -102,8 +111,9 @@ def _answer_of(mood: float) -> Answer | None:
 
 
 def hold_panel(troupe: Troupe, review: Review, cases: Iterable[dict[str, Any]]) -> None:
-    """Every member votes on every case; whose unit it is, is turned away by the system."""
+    """Every member votes on every case in turn; whose unit it is, is turned away by the system."""
     for case in cases:
+        troupe.meter_until(troupe.founder.clock.now() + PACE)
         for login in troupe.cast.panel:
             ctx = troupe.acting(login)
             choice = _choice(review, case["case"])

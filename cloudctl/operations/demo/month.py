@@ -15,25 +15,29 @@ from cloudctl.operations.demo.carrying_out import carry_out, report_disks, watch
 from cloudctl.operations.demo.city import Extent, build_city
 from cloudctl.operations.demo.founding import apply_estate, keep_inventory, set_terms
 from cloudctl.operations.demo.judging import (
+    SECOND_ROUND,
     Review,
     answer_notices,
     appeal_one,
     decide,
     exempt_some,
     hold_panel,
+    notify_greatest,
     open_september,
     open_votes,
     schedule_decided,
 )
-from cloudctl.operations.demo.papers import build_papers
+from cloudctl.operations.demo.papers import build_agenda, build_papers
 from cloudctl.operations.demo.people import cast_of
 from cloudctl.operations.demo.settling import (
     Settling,
     answer_dispute,
     close,
+    close_before,
     confirm_others,
     dispute_one,
     draft_and_issue,
+    issue_before,
 )
 from cloudctl.operations.demo.stage import make_stage
 from cloudctl.operations.demo.summary import estate_figures, review_figures, settlement_figures
@@ -57,7 +61,9 @@ class Story:
 
     troupe: Troupe
     review: Review
+    reports: Path
     settling: Settling = field(default_factory=Settling)
+    before: dict[str, str] = field(default_factory=dict)
     carried_out: int = 0
     rolled_back: list[str] = field(default_factory=list)
 
@@ -80,7 +86,7 @@ def play(
         )
     # The home is opened anew, for its site has got its name.
     with open_context(home, language=language) as ctx:
-        story = Story(Troupe(ctx, city, cast_of(city.units), told), Review(Random(f"panel {seed}")))
+        story = Story(Troupe(ctx, city, cast_of(city.units), told), Review(Random(f"panel {seed}")), reports)
         for scene in (september, notices, answers, panel, windows, watching, month_end, settlement):
             scene(story)
         papers = build_papers(story.troupe, reports, _telling_cases(story))
@@ -100,6 +106,7 @@ def notices(story: Story) -> None:
     troupe = story.troupe
     exempt_some(troupe)
     opening = open_september(troupe, story.review)
+    story.before = issue_before(troupe)
     values = {"marked": opening.counts["marked"], "notified": len(story.review.round_one)}
     story.tell(
         0.4, Message("Review of September: {marked} cases marked, the {notified} greatest notified.", values)
@@ -109,10 +116,10 @@ def notices(story: Story) -> None:
 def answers(story: Story) -> None:
     troupe = story.troupe
     troupe.meter_until(troupe.at(date(2026, 10, 9), 10))
-    accepted = answer_notices(troupe, story.review, Answer.ACCEPT)
+    accepted = answer_notices(troupe, story.review, story.review.round_one, Answer.ACCEPT)
     decide(troupe)
     troupe.meter_until(troupe.at(date(2026, 10, 10), 15))
-    argued = answer_notices(troupe, story.review, Answer.ARGUE)
+    argued = answer_notices(troupe, story.review, story.review.round_one, Answer.ARGUE)
     silent = len(story.review.round_one) - accepted - argued
     values = {"accepted": accepted, "argued": argued, "silent": silent}
     story.tell(
@@ -120,11 +127,13 @@ def answers(story: Story) -> None:
     )
     troupe.meter_until(troupe.at(date(2026, 10, 12), 10))
     apply_estate(troupe.founder, troupe.city, with_late=True)
+    close_before(troupe, story.before)
 
 
 def panel(story: Story) -> None:
     troupe, review = story.troupe, story.review
     live_until(troupe, date(2026, 10, 15), 14, failures(troupe))
+    build_agenda(troupe, story.reports)
     cases = open_votes(troupe, review)
     hold_panel(troupe, review, cases)
     decided = decide(troupe)
@@ -184,6 +193,7 @@ def settlement(story: Story) -> None:
     troupe, settling = story.troupe, story.settling
     troupe.meter_until(troupe.at(date(2026, 11, 2), 9))
     draft_and_issue(troupe, settling)
+    second_round(story)
     troupe.meter_until(troupe.at(date(2026, 11, 4), 10))
     dispute_one(troupe, settling)
     confirmed = confirm_others(troupe, settling)
@@ -200,6 +210,15 @@ def settlement(story: Story) -> None:
             values,
         ),
     )
+
+
+def second_round(story: Story) -> None:
+    """The next cases are taken up; what units say to them waits for the panel and for whoever tries the commands."""
+    troupe, review = story.troupe, story.review
+    review.round_two = notify_greatest(troupe, SECOND_ROUND * len(_waiting(story)))
+    troupe.meter_until(troupe.at(date(2026, 11, 3), 15))
+    for choice in Answer:
+        answer_notices(troupe, review, review.round_two, choice)
 
 
 def _summary(story: Story, papers: int) -> dict[str, Any]:

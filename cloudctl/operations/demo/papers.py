@@ -9,6 +9,11 @@ from cloudctl.operations.demo.troupe import Troupe
 EVERY_FORMAT = ("html", "xlsx", "csv", "json")
 
 
+def build_agenda(troupe: Troupe, folder: Path) -> None:
+    """What the panel is to vote on as things stand."""
+    build_report(troupe.acting(troupe.cast.panel[0]), ReportRequest("agenda"), folder / "review")
+
+
 def build_papers(troupe: Troupe, folder: Path, cases: list[int]) -> list[BuiltFile]:
     """Finance's papers and the panel's, each by who may read them."""
     finance, panel = troupe.acting(troupe.cast.finance[0]), troupe.acting(troupe.cast.panel[0])
@@ -16,7 +21,7 @@ def build_papers(troupe: Troupe, folder: Path, cases: list[int]) -> list[BuiltFi
         (finance, ReportRequest("summary", PERIOD, formats=EVERY_FORMAT), "."),
         (finance, ReportRequest("statement", PERIOD, formats=EVERY_FORMAT), "statements"),
         (panel, ReportRequest("utilisation", PERIOD, formats=("html", "xlsx")), "."),
-        (panel, ReportRequest("agenda", formats=("html",)), "review"),
-        *((panel, ReportRequest("dossier", case=case, formats=("html",)), "review") for case in cases),
+        (panel, ReportRequest("agenda"), "review"),
+        *((panel, ReportRequest("dossier", case=case), "review") for case in cases),
     ]
     return [built for ctx, request, name in requests for built in build_report(ctx, request, folder / name)]

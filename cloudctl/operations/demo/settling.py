@@ -1,5 +1,6 @@
-"""October is settled: drafted, issued, answered, approved, closed, verified."""
+"""September is settled without a word, October with all that can happen: from the draft to its verification."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cloudctl.core.errors import Message
@@ -14,7 +15,7 @@ from cloudctl.operations.read_settlement import show_settlement
 from cloudctl.operations.resolve_dispute import uphold_statement
 from cloudctl.operations.verify_period import Verification, verify_period
 
-PERIOD = "2026-10"
+PERIOD, BEFORE = "2026-10", "2026-09"
 OBJECTION = Message("This machine was cut in the middle of October; why is it billed at its earlier size?")
 ANSWER = Message("The line ends when the machine was cut; from then on the next line bills the smaller size.")
 
@@ -30,6 +31,21 @@ class Settling:
     deemed: tuple[str, ...] = ()
     closed: Closed | None = None
     verified: Verification | None = None
+
+
+def issue_before(troupe: Troupe) -> dict[str, str]:
+    """The month before is drafted and issued; returns its statements' numbers and units."""
+    ctx = troupe.acting(troupe.cast.operators[0])
+    draft_settlement(ctx, BEFORE)
+    return {str(row["number"]): str(row["unit"]) for row in issue_statements(ctx, BEFORE)}
+
+
+def close_before(troupe: Troupe, numbers: Mapping[str, str]) -> None:
+    """Nobody has anything against it."""
+    for number, unit in numbers.items():
+        confirm_statement(troupe.unit_member(unit), number)
+    approve_statements(troupe.acting(troupe.cast.finance[1]), BEFORE)
+    close_period(troupe.acting(troupe.cast.finance[0]), BEFORE)
 
 
 def draft_and_issue(troupe: Troupe, settling: Settling) -> None:

@@ -28,8 +28,7 @@ watch_days = 14
 
 def make_stage(home: Path, reports: Path, seed: int, language: str, start: datetime) -> None:
     """An initialised home whose clock stands at `start`, and an empty reports folder. Refused over other things."""
-    for folder in (home, reports):
-        _require_ours(folder)
+    require_stage(home, reports)
     for folder in (home, reports):
         if folder.exists():
             shutil.rmtree(folder)
@@ -38,6 +37,12 @@ def make_stage(home: Path, reports: Path, seed: int, language: str, start: datet
     (home / FILE_NAME).write_text(SETTINGS)
     FileClock(home / CLOCK_FILE).move_to(start)
     initialise(home, language=language)
+
+
+def require_stage(home: Path, reports: Path) -> None:
+    """Refused when one of the folders holds what no demonstration made."""
+    for folder in (home, reports):
+        _require_ours(folder)
 
 
 def _require_ours(folder: Path) -> None:

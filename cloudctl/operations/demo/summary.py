@@ -14,8 +14,11 @@ from metering.settlement.store import price_book
 from metering.store import live_files
 from metering.utilisation import utilisation
 from policies.funding.savings import savings
-from policies.underuse import CaseKind
+from policies.panel import CaseState
 from provisioning.store import hosts, vms
+
+# Entries of the list that ask nothing of anybody.
+ENTRIES = (CaseState.LISTED, CaseState.EXEMPT, CaseState.SUPERSEDED)
 
 
 def estate_figures(ctx: Context) -> dict[str, Any]:
@@ -48,7 +51,7 @@ def settlement_figures(settling: Settling) -> dict[str, Any]:
 
 def review_figures(ctx: Context) -> dict[str, Any]:
     """Cases of September by what became of them, and what was saved in October by those carried out."""
-    cases = [case for case in list_cases(ctx) if case["kind"] != CaseKind.INSUFFICIENT]
+    cases = [case for case in list_cases(ctx) if case["state"] not in ENTRIES]
     states = [case["state"] for case in cases]
     with ctx.reading() as session:
         monthly, saved = _savings(ctx, session)
