@@ -170,7 +170,7 @@ class Workloads:
     def storage_used(self, slots: Ints) -> Ints:
         """Bytes on disk, shape (n, k): a start, growth by the day, a week's logs that are rotated."""
         age = np.maximum(slots - self.born_slot, 0)
-        growth = np.where(self._is("idle"), 0, between(self.keys, 23, 0, 2600))
+        growth = np.where(self._is("idle"), 0, between(self.keys, 23, 0, 1000))
         logs = (
             (slots + between(self.keys, 24, 0, SLOTS_A_WEEK)) % SLOTS_A_WEEK * between(self.keys, 25, 0, 9000)
         )
