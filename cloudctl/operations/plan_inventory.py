@@ -16,6 +16,7 @@ from cloudctl.core.quantity import Size
 from cloudctl.core.yaml_source import refusal
 from cloudctl.operations.context import Context
 from cloudctl.operations.read_estate import EstateState, read_estate
+from metering.settlement.store import closed_bounds
 from provisioning.model import Capability, Machine
 from provisioning.planner import Present, Wanted, plan_machines, refusals, takes_away
 from provisioning.store import open_pool_driver, pools
@@ -34,6 +35,7 @@ def plan_inventory(ctx: Context, draft: Draft) -> Plan:
         problems = [
             *_machine_conflicts(whole, wanted, state),
             *_record_conflicts(whole, steps, wanted, state),
+            *_site_conflicts(session, draft, steps),
         ]
         if problems:
             raise refusal(problems)
@@ -122,6 +124,16 @@ def _record_conflicts(
         elif step.kind == "remove" and step.section == "networks" and step.key in networks_used:
             place = draft.marks.place()
             yield problem(place, "Network {name} cannot be removed: machines are on it.", name=name)
+
+
+def _site_conflicts(session: Session, draft: Draft, steps: Iterable[PlanStep]) -> Iterator[Problem]:
+    """A closed month begins and ends by the site's zone and is paid in its currency: neither may move under it."""
+    closed = [period for period, _, _ in closed_bounds(session)]
+    for step in steps:
+        if step.section == "site" and closed:
+            for key in sorted({"timezone", "currency"} & set(step.after or {})):
+                template = "{key} cannot change: month {period} is closed."
+                yield problem(draft.marks.place(("site", key)), template, key=key, period=closed[0])
 
 
 def _reach(steps: list[PlanStep], state: EstateState) -> Reach:

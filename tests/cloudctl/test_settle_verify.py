@@ -224,3 +224,15 @@ def test_a_tariff_that_would_move_a_closed_month_is_refused_and_a_later_one_is_n
     assert refused.exit_code == 5 and "2026-10" in refused.stderr
     assert applied.exit_code == 0, applied.stderr
     assert verified(run_cli, city)[0] == 0
+
+
+def test_the_zone_and_currency_of_a_closed_month_stay(city, run_cli, tmp_path):
+    moved = tmp_path / "moved.yaml"
+    moved.write_text("version: 1\nsite: {name: 市, timezone: Asia/Urumqi, currency: HKD, language: zh_CN}\n")
+
+    result = run_cli(city.ctx.home, "inventory", "apply", moved, "--yes")
+
+    assert result.exit_code == 3
+    assert "moved.yaml:2:" in result.stderr and "2026-10" in result.stderr
+    assert result.stderr.count("cannot change") == 2
+    assert verified(run_cli, city)[0] == 0
