@@ -33,10 +33,11 @@ class CaseKind(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What the rule itself concludes, before anybody decides."""
+    """What the rule itself concludes, before anybody decides. Only what is proposed can be decided on."""
 
     PROPOSED = "proposed"
     BURSTY_KEEP = "bursty_keep"
+    NOTHING_LARGER = "nothing_larger"
 
 
 class Lack(StrEnum):
@@ -184,7 +185,8 @@ def _downsize(
 
 def _starved(subject: Subject, figures: Figures, rule: Rule, starved: tuple[str, ...]) -> Finding:
     proposal: Proposal = propose_growth(subject.size, needs_of(figures, starved), starved, rule, subject.flavors)
-    return Finding(CaseKind.STARVED, starved, Outcome.PROPOSED, proposal.size, proposal.verdicts)
+    outcome = Outcome.PROPOSED if proposal.size != subject.size else Outcome.NOTHING_LARGER
+    return Finding(CaseKind.STARVED, starved, outcome, proposal.size, proposal.verdicts)
 
 
 def _unmarked(figures: Figures, rule: Rule) -> dict[str, Verdict]:

@@ -207,8 +207,8 @@ def state_text(ctx: "Context", row: Mapping[str, Any]) -> str:
     """The state, and what was decided or concluded where that says more."""
     texts = ctx.texts
     state = texts.label("case_state", row["state"])
-    if row.get("outcome") == "bursty_keep":
-        return texts.label("outcome", "bursty_keep")
+    if row.get("outcome") not in (None, "proposed") and row["state"] == "decided":
+        return texts.label("outcome", row["outcome"])
     if row["state"] == "decided" and row.get("decision"):
         return f"{state}: {texts.label('decision', row['decision'])}"
     return state

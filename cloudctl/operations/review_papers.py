@@ -66,11 +66,11 @@ class Draft:
             return CaseState.LISTED
         if self.exemption is not None:
             return CaseState.EXEMPT
-        return CaseState.DECIDED if self.finding.outcome is Outcome.BURSTY_KEEP else CaseState.MARKED
+        return CaseState.MARKED if self.finding.outcome is Outcome.PROPOSED else CaseState.DECIDED
 
     @property
     def decision(self) -> Decision | None:
-        """A bursty machine is kept by the rule itself: there is nothing to decide."""
+        """Where nothing is proposed, the rule itself keeps the machine: there is nothing to decide."""
         return Decision.KEEP if self.state is CaseState.DECIDED else None
 
     @property

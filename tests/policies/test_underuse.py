@@ -8,6 +8,7 @@ from cloudctl.core.quantity import Size
 from metering.samples.review_model import Figures, MeterFigures, RecentFigures, SizingFigures
 from policies.idle import is_idle, is_in_use
 from policies.rule import packaged_rule
+from policies.sizing import Flavor
 from policies.underuse import CaseKind, Lack, Outcome, Remedy, Subject, findings, is_outdated, remedy_of
 from policies.watching import WatchVerdict, watch, watched_meters
 
@@ -116,6 +117,14 @@ def test_a_starved_meter_is_not_cut_even_when_its_mean_is_low():
 )
 def test_memory_starves_above_its_limit_unless_page_cache_is_counted_in(share, coarse, is_starved):
     assert (CaseKind.STARVED in found(figures(memory=share, coarse=coarse))) is is_starved
+
+
+def test_a_starved_machine_in_the_largest_flavor_has_nothing_to_decide_on():
+    largest = Subject(SIZE, is_young=False, flavors=(Flavor("l", 8, 16384),))
+
+    (starved,) = findings(largest, figures(cpu=0.9), RULE)
+
+    assert (starved.outcome, starved.target) == (Outcome.NOTHING_LARGER, SIZE)
 
 
 def test_a_machine_without_storage_is_not_judged_by_it():
