@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 HOME, REPORTS = "cloudctl-demo/home", "cloudctl-demo/reports"
 ZONE = ZoneInfo("Asia/Shanghai")
 NEXT = (
-    "usage top",
-    "review list",
-    "review show 1",
+    "usage top --measure cpu_unused --from 2026-10-01 --to 2026-11-01",
+    "review list --open",
+    "review show 3",
     "settle show 2026-10",
     "settle verify 2026-10",
     "meter coverage --from 2026-10-01 --to 2026-11-01",
-    "audit verify",
+    "audit log",
 )
 
 
