@@ -11,6 +11,8 @@ import click
 from cloudctl.cli.layout import TranslatedContext
 from cloudctl.core.i18n import DEFAULT_LANGUAGE, LANGUAGES, Catalogue
 
+# An option with its choices may be so long; `--output [table|json|yaml|csv]` is.
+LONGEST_NAMES = 60
 # Where a call keeps the language of the home it has opened.
 SITE_LANGUAGE = "cloudctl.site_language"
 
@@ -19,7 +21,7 @@ def chosen_language() -> str:
     """--lang, else CLOUDCTL_LANG, else the opened home's, else the locale's, else Chinese."""
     context = click.get_current_context(silent=True)
     root = context.find_root() if context else None
-    asked = ((root.params.get("lang"), root.meta.get(SITE_LANGUAGE)) if root else (None, None))
+    asked = (root.params.get("lang"), root.meta.get(SITE_LANGUAGE)) if root else (None, None)
     for language in (asked[0], os.environ.get("CLOUDCTL_LANG"), asked[1]):
         if language in LANGUAGES:
             return str(language)
@@ -108,12 +110,17 @@ class TranslatedCommand(click.Command):
             record = parameter.get_help_record(ctx)
             if record is None or not isinstance(parameter, click.Option):
                 continue
+            names, choices = record[0], ""
+            if isinstance(parameter.type, click.Choice) and len(names) > LONGEST_NAMES:
+                # So many choices read better as words than as a name.
+                names = ", ".join(parameter.opts) + " " + translate("WORD")
+                choices = translate("One of: {choices}.", choices=", ".join(map(str, parameter.type.choices)))
             extra = parameter.get_help_extra(ctx)
             notes = [translate("default: {default}", default=extra["default"])] if "default" in extra else []
             notes += [extra["range"]] if "range" in extra else []
             notes += [translate("required")] if "required" in extra else []
             text = translate(" ".join(parameter.help.split())) if parameter.help else ""
-            yield record[0], f"{text} [{'; '.join(notes)}]".strip() if notes else text
+            yield names, " ".join(filter(None, [text, choices, f"[{'; '.join(notes)}]" if notes else ""]))
 
 
 class TranslatedGroup(TranslatedCommand, click.Group):
