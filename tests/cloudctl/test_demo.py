@@ -1,12 +1,15 @@
 """The demonstration at small scale: the whole story, what it leaves behind, and that it repeats to the byte."""
 
 import json
+import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cloudctl.cli.demo import NEXT
 from cloudctl.cli.failures import run_guarded
 from cloudctl.cli.main import cli
 
@@ -36,6 +39,7 @@ QUESTIONS = (
     ("usage", "show", "--by", "vm", "--from", "2026-10-01", "--to", "2026-11-01"),
     ("meter", "coverage", "--from", "2026-10-01", "--to", "2026-11-01"),
 )
+DOCS = Path(__file__).parents[2] / "docs"
 Ask = Callable[..., Any]
 
 
@@ -125,7 +129,7 @@ def test_gaps_name_their_reasons(ask: Ask) -> None:
 
 
 def test_the_home_says_that_it_is_simulated(ask: Ask) -> None:
-    assert ask("pool", "show", "gov")["is_simulated"] is True
+    assert ask("pool", "show", "gov")["simulated"] is True
 
 
 def test_applying_the_homes_inventory_again_has_nothing_to_do(
@@ -147,6 +151,23 @@ def test_an_earlier_demonstration_is_replaced(tmp_path: Path, run_cli: Any) -> N
     assert result.exit_code == 0, result.stderr
     assert json.loads(result.stdout)["machines"] == 3
     assert not (tmp_path / "home" / "old").exists() and not (tmp_path / "reports" / "old").exists()
+
+
+@pytest.mark.parametrize("guide", ["demo.md", "demo.zh_CN.md"])
+def test_the_tours_commands_work(stages: tuple[Path, Path], run_cli: Any, guide: str) -> None:
+    block = re.search(r"export CLOUDCTL_HOME.*?```", (DOCS / guide).read_text(), re.DOTALL)
+    assert block is not None
+    tour = [shlex.split(line)[1:] for line in block.group().splitlines() if line.startswith("cloudctl ")]
+    assert len(tour) > 5
+    for words in [*tour, *(words.split() for words in NEXT)]:
+        result = run_cli(stages[0] / "home", *words)
+        assert result.exit_code == 0, (words, result.stderr)
+        assert result.stdout or result.stderr
+
+
+def test_some_cases_are_left_to_vote_on(stages: tuple[Path, Path], ask: Ask, run_cli: Any) -> None:
+    cases = [case for case in ask("review", "list") if case["state"] in ("answered", "notified")]
+    assert cases
 
 
 @pytest.mark.parametrize("occupied", ["home", "reports"])
