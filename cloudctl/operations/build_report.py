@@ -24,8 +24,8 @@ from reports.catalogue import CATALOGUE, ReportKind, find_kind
 from reports.datasets.shared import Imprint, Named
 from reports.layouts.wording import Reader
 from reports.render import Report, render
-from reports.sources.case import agenda_report, case_reader, case_report
-from reports.sources.month import read_month
+from reports.sources.case import CaseReader, agenda_report, case_reader, case_report
+from reports.sources.month import Month, read_month
 from reports.sources.statement import statement_report
 from reports.sources.summary import summary_report
 from reports.sources.utilisation import read_utilisation
@@ -143,7 +143,7 @@ def _statements(
     assert request.period is not None
     if unit is not None:
         find_unit(session, unit)
-    month = read_month(session, _store(ctx), request.period, _imprint(ctx), ctx.site.zone, ctx.clock.now())
+    month = _month(ctx, session, request.period, ("vm", "system", "unit"))
     wanted = [s for s in month.period.statements if unit is None or s.unit == unit]
     if unit is not None and not wanted:
         raise NotFound("Unit {unit} has no statement for {period}.", unit=unit, period=request.period)
@@ -160,7 +160,7 @@ def _summary(
     ctx: Context, session: Session, request: ReportRequest, _unit: str | None
 ) -> Iterator[tuple[str, str | None, Report]]:
     assert request.period is not None
-    month = read_month(session, _store(ctx), request.period, _imprint(ctx), ctx.site.zone, ctx.clock.now())
+    month = _month(ctx, session, request.period, ("unit", "pool", "cloud"))
     yield f"summary-{request.period}", None, summary_report(month)
 
 
@@ -201,7 +201,7 @@ def _agenda(
     yield f"agenda-{day:%Y-%m-%d}", None, agenda_report(_cases(ctx, session))
 
 
-def _cases(ctx: Context, session: Session) -> Any:
+def _cases(ctx: Context, session: Session) -> CaseReader:
     return case_reader(
         session,
         _imprint(ctx),
@@ -209,6 +209,11 @@ def _cases(ctx: Context, session: Session) -> Any:
         is_secret=ctx.settings.review.secret_ballot,
         now=ctx.clock.now(),
     )
+
+
+def _month(ctx: Context, session: Session, period: str, groups: Sequence[str]) -> Month:
+    now, zone = ctx.clock.now(), ctx.site.zone
+    return read_month(session, _store(ctx), period, _imprint(ctx), zone, now, groups)
 
 
 def _store(ctx: Context) -> SampleStore:

@@ -18,17 +18,20 @@ from reports.charts.svg import (
     words,
 )
 
-NAMES, RIGHT, TOP, ROW = 150, 92, 30, 21
+NAMES, RIGHT, TOP = 150, 92, 30
+# Many categories move closer together, so that the chart stays on one page.
+ROW, CLOSE_ROW, MANY = 21, 18, 30
 HELD_FILL, USED_FILL = "#dce9f2", PALETTE[0]
 
 
 def draw_bars(chart: PairBars) -> str:
-    height = TOP + ROW * max(len(chart.categories), 1) + 24
+    row = CLOSE_ROW if len(chart.categories) > MANY else ROW
+    height = TOP + row * max(len(chart.categories), 1) + 24
     floor = height - 22
     scale = scale_for(highest((*chart.held, *chart.used)), NAMES, WIDTH - RIGHT)
     body = _grid(scale, floor)
     for at in range(len(chart.categories)):
-        body += _row(chart, at, scale)
+        body += _row(chart, at, scale, TOP + row * at)
     body.append(line(NAMES, TOP - 4, NAMES, floor, stroke=INK, stroke_width=1))
     body += _legend(chart)
     return drawing(chart.name, chart.title, chart.description, height, body)
@@ -44,8 +47,8 @@ def _grid(scale: Scale, floor: float) -> list[str]:
     return parts
 
 
-def _row(chart: PairBars, at: int, scale: Scale) -> list[str]:
-    y, held, used = TOP + ROW * at, chart.held[at], chart.used[at]
+def _row(chart: PairBars, at: int, scale: Scale, y: float) -> list[str]:
+    held, used = chart.held[at], chart.used[at]
     name = chart.categories[at]
     parts = [
         element(

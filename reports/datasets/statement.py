@@ -182,6 +182,7 @@ class StatementReport:
     previous_fen: int | None
     unit_amount_fen: int
     unit_previous_fen: int | None
+    use: Use
     systems: tuple[SystemCharge, ...]
     machines: tuple[MachineCharge, ...]
     lines: tuple[ChargeLine, ...]

@@ -82,6 +82,7 @@ class SummaryReport:
     amount_fen: int
     capitals: str
     previous_fen: int | None
+    use: Use
     providers: tuple[ProviderAmount, ...]
     units: tuple[UnitAmount, ...]
     pools: tuple[PoolAmount, ...]

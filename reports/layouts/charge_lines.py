@@ -13,7 +13,7 @@ def charge_table(lines: tuple[ChargeLine, ...], reader: Reader) -> Table:
     return Table(
         "lines",
         "",
-        line_columns(reader),
+        line_columns(reader, has_remarks=any(_remark(line, reader) for line in lines)),
         tuple(line_cells(line, reader) for line in lines),
         total_label=texts.text("Total"),
         group="system",
@@ -25,14 +25,15 @@ def charge_table(lines: tuple[ChargeLine, ...], reader: Reader) -> Table:
     )
 
 
-def line_columns(reader: Reader) -> tuple[Column, ...]:
+def line_columns(reader: Reader, *, has_remarks: bool = True) -> tuple[Column, ...]:
+    """A column of remarks that are all empty takes no room on paper."""
     texts = reader.texts
     return (
         Column("position", texts.text("No."), "count", 6),
         Column("system_code", texts.text("System code"), "code", 12, is_sheet_only=True),
         Column("system", texts.text("Business system"), "text", 22),
-        Column("vm", texts.text("Machine"), "code", 17),
-        Column("pool", texts.text("Pool"), "text", 9),
+        Column("vm", texts.text("Machine"), "code", 20),
+        Column("pool", texts.text("Pool"), "text", 16),
         Column("item", texts.text("Item"), "text", 10),
         Column("tier", texts.text("Tier"), "text", 8),
         Column("category", texts.text("Category"), "text", 10),
@@ -47,7 +48,7 @@ def line_columns(reader: Reader) -> tuple[Column, ...]:
         Column("amount", texts.text("Amount"), "money", 12, is_summed=True),
         Column("charge_period", texts.text("Charge period"), "code", 9, is_sheet_only=True),
         Column("tariff", texts.text("Tariff"), "code", 9, is_sheet_only=True),
-        Column("remark", texts.text("Remark"), "text", 20),
+        Column("remark", texts.text("Remark"), "text", 20, is_sheet_only=not has_remarks),
     )
 
 

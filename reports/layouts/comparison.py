@@ -11,7 +11,7 @@ from reports.datasets.statement import (
     item_rank,
 )
 from reports.document import Block, ChartBlock, Column, Figure, Figures, Part, Table
-from reports.layouts.wording import Reader, label, named, size_text
+from reports.layouts.wording import Reader, label, named, short_size
 from reports.notation import change_text, money_text
 
 COSTS = ("equipment", "upkeep", "power", "water", "staff", "room")
@@ -187,8 +187,8 @@ def saving_table(
             *unit,
             Column("case", texts.text("Case"), "code", 10),
             Column("vm", texts.text("Machine"), "code", 18),
-            Column("before", texts.text("Before"), "text", 24),
-            Column("after", texts.text("After"), "text", 24),
+            Column("before", texts.text("Before"), "code", 16),
+            Column("after", texts.text("After"), "code", 16),
             Column("since", texts.text("Since"), "instant", 17),
             Column("monthly", texts.text("A month"), "money", 12, is_summed=True),
             Column("amount", texts.text("In this period"), "money", 13, is_summed=True),
@@ -198,8 +198,8 @@ def saving_table(
                 *((unit_of[saving.case],) if unit_of is not None else ()),
                 saving.case,
                 saving.vm,
-                size_text(reader, saving.before),
-                size_text(reader, saving.after),
+                short_size(saving.before),
+                short_size(saving.after),
                 saving.since,
                 saving.monthly_fen,
                 saving.amount_fen,
@@ -209,7 +209,7 @@ def saving_table(
         total_label=texts.text("Total"),
         empty=texts.text("No downsizing was in effect in this period."),
         note=texts.text(
-            "The price difference of the two sizes since execution, pro rata; it ends when rolled back."
+            "The price difference of the two sizes (vCPU/GiB/GiB) since execution, pro rata; it ends when rolled back."
         )
         if savings
         else "",

@@ -1,6 +1,5 @@
 """The statement on paper: what is owed in front, then the comparison, the use, the lines and the remarks."""
 
-from reports.datasets.shared import add_use
 from reports.datasets.statement import StatementReport
 from reports.document import Amount, Block, Cell, Column, Document, Facts, Notice, Part, SumOf, Table
 from reports.layouts.charge_lines import CATEGORY, charge_table
@@ -41,6 +40,7 @@ def lay_out_statement(report: StatementReport, reader: Reader) -> Document:
                 texts.text("Use by system"),
                 texts.text("business system"),
                 [(named(row.system), row.use) for row in report.systems],
+                report.use,
             ),
             _machine_part(report, reader),
             Part(
@@ -102,7 +102,7 @@ def _front(report: StatementReport, reader: Reader) -> Part:
         _amount(report, reader),
         _system_table(report, reader),
         headline_figures(report, reader),
-        meter_table(reader, add_use([row.use for row in report.systems])),
+        meter_table(reader, report.use),
         signature_block(report, reader),
     )
     return Part("statement", "", texts.text("Statement"), blocks)
@@ -204,8 +204,8 @@ def _machine_part(report: StatementReport, reader: Reader) -> Part:
     columns = (
         Column("system_code", texts.text("System code"), "code", 12, is_sheet_only=True),
         Column("system", texts.text("Business system"), "text", 22),
-        Column("vm", texts.text("Machine"), "code", 18),
-        Column("pool", texts.text("Pool"), "text", 10),
+        Column("vm", texts.text("Machine"), "code", 20),
+        Column("pool", texts.text("Pool"), "text", 16),
         Column("size", texts.text("Size (vCPU/GiB/GiB)"), "code", 13),
         *use_columns(reader),
         Column(
@@ -238,7 +238,7 @@ def _machine_part(report: StatementReport, reader: Reader) -> Part:
         group="system",
         empty=texts.text("The unit held no machine in this period."),
         note=use_note(reader),
-        totals=use_totals(add_use([row.use for row in report.machines])),
+        totals=use_totals(report.use),
     )
     title = texts.text("Use by machine")
     return Part("machines", title, title, (machines,), is_wide=True, breaks=True)

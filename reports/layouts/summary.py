@@ -1,6 +1,6 @@
 """The city's month on paper: what each provider is paid in front, then the units, the comparison, the use."""
 
-from reports.datasets.shared import add_use, change, ratio
+from reports.datasets.shared import change, ratio
 from reports.datasets.summary import SummaryReport, UnitAmount
 from reports.document import (
     Amount,
@@ -50,6 +50,7 @@ def lay_out_summary(report: SummaryReport, reader: Reader) -> Document:
                 texts.text("Use by unit"),
                 texts.text("unit"),
                 [(named(row.unit), row.use) for row in report.units],
+                report.use,
             ),
             _pool_part(report, reader),
             _remarks(report, reader),
@@ -89,7 +90,7 @@ def _front(report: SummaryReport, reader: Reader) -> Part:
         amount,
         _figures(report, reader),
         _providers(report, reader),
-        meter_table(reader, add_use([row.use for row in report.units])),
+        meter_table(reader, report.use),
         _signatures(report, reader),
     )
     return Part("summary", "", texts.text("Summary"), blocks)
@@ -318,6 +319,7 @@ def _pool_part(report: SummaryReport, reader: Reader) -> Part:
         texts.text("Use by pool"),
         texts.text("pool"),
         [(named(row.pool), row.use) for row in report.pools],
+        report.use,
         (amounts,),
     )
 

@@ -1,7 +1,7 @@
 """Held and used side by side: the columns that machines, systems, units and pools have in common."""
 
 from reports.charts.model import PairBars
-from reports.datasets.shared import MeterUse, Use, add_use
+from reports.datasets.shared import MeterUse, Use
 from reports.document import Block, Cell, ChartBlock, Column, Part, Table
 from reports.layouts.wording import Reader, label
 
@@ -65,6 +65,7 @@ def use_part(
     sheet: str,
     whose: str,
     entries: list[tuple[str, Use]],
+    total: Use,
     extra: tuple[Block, ...] = (),
 ) -> Part:
     """Held against used of each meter by system, unit or pool (`whose`): charts, and the figures behind them."""
@@ -79,7 +80,7 @@ def use_part(
         total_label=texts.text("Total"),
         empty=texts.text("Nothing was held in this time."),
         note=use_note(reader),
-        totals=use_totals(add_use([use for _, use in entries])),
+        totals=use_totals(total),
     )
     charts = [
         ChartBlock(use_bars(reader, f"{key}-{meter}", meter, entries, whose))
@@ -90,7 +91,7 @@ def use_part(
 
 def use_note(reader: Reader) -> str:
     return reader.texts.text(
-        "Held and used are means over the time held; utilisation is used over held where it was measured; P95 is of "
+        "Held and used are means over the whole time; utilisation is used over held where it was measured; P95 is of "
         "the 5-minute values; coverage is the least of the three meters. A dash means not measured, never 0."
     )
 

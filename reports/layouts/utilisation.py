@@ -14,15 +14,17 @@ METERS = ("cpu", "memory", "storage")
 def lay_out_utilisation(report: UtilisationReport, reader: Reader) -> Document:
     texts = reader.texts
     whose = named(report.unit) if report.unit else texts.text("whole cloud")
+
+    def part(key: str, sheet: str, whose: str, groups: tuple[GroupUse, ...]) -> Part:
+        entries = [(named(group.who), group.use) for group in groups]
+        return use_part(reader, key, sheet, whose, entries, report.total)
+
     groups = [
-        *(
-            []
-            if report.unit
-            else [_group(reader, "unit", texts.text("Use by unit"), texts.text("unit"), report.units)]
-        ),
-        _group(reader, "system", texts.text("Use by system"), texts.text("business system"), report.systems),
-        _group(reader, "pool", texts.text("Use by pool"), texts.text("pool"), report.pools),
+        part("system", texts.text("Use by system"), texts.text("business system"), report.systems),
+        part("pool", texts.text("Use by pool"), texts.text("pool"), report.pools),
     ]
+    if report.unit is None:
+        groups.insert(0, part("unit", texts.text("Use by unit"), texts.text("unit"), report.units))
     return assemble(
         reader,
         report.imprint,
@@ -100,10 +102,6 @@ def use_curve(meter: str, curve: Curve, total: Use, reader: Reader) -> LineChart
     )
 
 
-def _group(reader: Reader, key: str, sheet: str, whose: str, groups: tuple[GroupUse, ...]) -> Part:
-    return use_part(reader, key, sheet, whose, [(named(group.who), group.use) for group in groups])
-
-
 def _low_part(report: UtilisationReport, reader: Reader) -> Part:
     texts = reader.texts
     title = texts.text("Machines under one half")
@@ -112,7 +110,7 @@ def _low_part(report: UtilisationReport, reader: Reader) -> Part:
         "under_half",
         "",
         (
-            Column("vm", texts.text("Machine"), "code", 18),
+            Column("vm", texts.text("Machine"), "code", 20),
             Column("unit", texts.text("Unit"), "text", 18),
             Column("system", texts.text("Business system"), "text", 20),
             Column("size", texts.text("Size (vCPU/GiB/GiB)"), "code", 12),
@@ -162,8 +160,8 @@ def _machine_part(report: UtilisationReport, reader: Reader) -> Part:
             Column("unit_code", texts.text("Unit code"), "code", 12, is_sheet_only=True),
             Column("unit", texts.text("Unit"), "text", 18),
             Column("system", texts.text("Business system"), "text", 20),
-            Column("vm", texts.text("Machine"), "code", 18),
-            Column("pool", texts.text("Pool"), "text", 10),
+            Column("vm", texts.text("Machine"), "code", 20),
+            Column("pool", texts.text("Pool"), "text", 16),
             Column("size", texts.text("Size (vCPU/GiB/GiB)"), "code", 13),
             *use_columns(reader),
         ),

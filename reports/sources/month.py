@@ -90,9 +90,15 @@ class Month:
 
 
 def read_month(
-    session: Session, store: SampleStore, period: str, imprint: Imprint, zone: ZoneInfo, now: datetime
+    session: Session,
+    store: SampleStore,
+    period: str,
+    imprint: Imprint,
+    zone: ZoneInfo,
+    now: datetime,
+    groups: Sequence[str],
 ) -> Month:
-    """NotFound for a month that was not drafted."""
+    """NotFound for a month that was not drafted. groups: by what the use is asked for, as each costs its time."""
     settled = read_period(session, period)
     estate = read_estate(session)
     end = min(settled.ends, now)
@@ -100,7 +106,7 @@ def read_month(
         imprint=imprint,
         period=settled,
         estate=estate,
-        use=read_use(store, session, estate, settled.starts, end),
+        use=read_use(store, session, estate, (settled.starts, end), groups),
         sizes=read_sizes(session, estate, settled.starts, end),
         amounts=item_amounts(session, last_months(period)),
         granted=read_budgets(session, int(period[:4])),

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from cloudctl.core.capitals import capitals
 from metering.settlement.model import Dispute, Line, LineKind, Statement
-from reports.datasets.shared import Named, Use
+from reports.datasets.shared import Named, Use, add_use
 from reports.datasets.statement import (
     ChargeLine,
     Evidence,
@@ -26,6 +26,7 @@ def statement_report(month: Month, statement: Statement) -> StatementReport:
     """What one statement of the month prints."""
     period, unit, provider = month.period, statement.unit, statement.provider
     lines = tuple(charge_line(line, month.estate) for line in statement.lines)
+    systems = _systems(month, statement, lines)
     signings = sorted((*statement.signatures, *period.signatures), key=act_order)
     return StatementReport(
         imprint=month.imprint_for({line.pool for line in statement.lines}),
@@ -44,7 +45,8 @@ def statement_report(month: Month, statement: Statement) -> StatementReport:
         previous_fen=month.total(month.previous, unit=unit, provider=provider),
         unit_amount_fen=month.total(period.period, unit=unit) or 0,
         unit_previous_fen=month.total(month.previous, unit=unit),
-        systems=_systems(month, statement, lines),
+        use=_use(month, statement, systems),
+        systems=systems,
         machines=_machines(month, statement, lines),
         lines=lines,
         adjustments=tuple(line for line in lines if line.kind != LineKind.CHARGE),
@@ -57,6 +59,14 @@ def statement_report(month: Month, statement: Statement) -> StatementReport:
         signings=tuple(map(as_signing, signings)),
         evidence=_evidence(month, statement),
     )
+
+
+def _use(month: Month, statement: Statement, systems: Sequence[SystemCharge]) -> Use:
+    """The unit's own where this is its only statement; with several providers, what this one's systems add up to."""
+    others = [one for one in month.period.statements if one.unit == statement.unit]
+    if len(others) == 1 and statement.unit in month.use.by_unit:
+        return month.use.by_unit[statement.unit]
+    return add_use([system.use for system in systems])
 
 
 def charge_line(line: Line, estate: Estate) -> ChargeLine:

@@ -30,6 +30,7 @@ def summary_report(month: Month) -> SummaryReport:
         amount_fen=period.total_fen,
         capitals=capitals(period.total_fen),
         previous_fen=month.total(month.previous),
+        use=month.use.cloud,
         providers=_providers(month),
         units=tuple(_unit(month, code) for code in codes),
         pools=_pools(month),

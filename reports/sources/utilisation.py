@@ -27,7 +27,7 @@ def read_utilisation(
     """[start, end) must not reach into the future. `unit` narrows the report to what that unit held."""
     start, end = window
     estate = read_estate(session)
-    use = read_use(store, session, estate, start, end)
+    use = read_use(store, session, estate, window)
     machines = [
         m for m in _machines(session, estate, use, start, end) if unit is None or m.unit.code == unit.code
     ]

@@ -199,6 +199,7 @@ def make_statement(lines: tuple[ChargeLine, ...] | None = None) -> StatementRepo
         previous_fen=170_000,
         unit_amount_fen=total,
         unit_previous_fen=170_000,
+        use=make_use(24, 0.31),
         systems=systems,
         machines=machines,
         lines=lines,

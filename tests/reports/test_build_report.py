@@ -121,6 +121,18 @@ def test_utilisation_of_the_cloud_and_of_one_unit(city: City, tmp_path: Path) ->
     assert document["total"]["cpu"]["mean"] is None
 
 
+def test_what_machines_hold_adds_up_however_long_they_hold_it(city: City, tmp_path: Path) -> None:
+    """tax-2 is there for half the month: over the month it holds half its vCPUs."""
+    files = built(city.finance, tmp_path, "utilisation", period="2026-10", formats=("json",))
+    document = json.loads(files["utilisation-2026-10.json"].read_text())
+    held = {machine["vm"]: machine["use"]["cpu"]["held"] for machine in document["machines"]}
+
+    assert held["tax-2"] == pytest.approx(4 * 16 / 31)
+    assert sum(held.values()) == pytest.approx(document["total"]["cpu"]["held"])
+    for groups in ("units", "systems", "pools"):
+        assert sum(g["use"]["cpu"]["held"] for g in document[groups]) == pytest.approx(sum(held.values()))
+
+
 def test_a_unit_gets_its_own_statements_and_no_others(city: City, tmp_path: Path) -> None:
     assert list(built(city.unit_edu, tmp_path, "statement", period="2026-10")) == [
         "statement-2026-10-edu.html"
