@@ -1,6 +1,6 @@
 """What a case is opened with: its row, and the evidence document that is frozen beside it."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from fractions import Fraction
 from typing import Any
@@ -11,7 +11,7 @@ from cloudctl.core.money import round_half_up, yuan_text
 from cloudctl.core.quantity import Size
 from metering.rating import monthly_price
 from metering.samples.model import BYTES_PER_GIB, BYTES_PER_MIB
-from metering.samples.review_model import METERS, Figures, Limit, ReviewWindow, Series
+from metering.samples.review_model import METERS, Figures, Limit, RecentFigures, ReviewWindow, Series
 from metering.tariffs import PriceBook
 from policies.panel import CaseState, Decision
 from policies.sizing import Flavor
@@ -133,7 +133,7 @@ def evidence_of(
     size, figures, pool = candidate.size, candidate.figures, candidate.names.pool
     sized_us = candidate.holding.question.sized_us
     return {
-        **asdict(candidate.names),
+        **_fields(candidate.names),
         "window": {"start": _instant(window.start_us), "end": _instant(window.end_us)},
         "rule": {"version": rule.version, "hash": rule.hash},
         "size": size.as_json(),
@@ -142,7 +142,7 @@ def evidence_of(
         "load_since_resize": {meter: _load(meter, figures) for meter in METERS},
         "steal_share": figures.steal_share,
         "memory_coarse_share": figures.memory_coarse_share,
-        "recent": {"start": _instant(window.recent_us), **asdict(figures.recent)},
+        "recent": _recent(window, figures.recent),
         "kind": finding.kind,
         "marked": list(finding.meters),
         "verdicts": {meter: str(verdict) for meter, verdict in sorted(finding.verdicts.items())},
@@ -190,10 +190,19 @@ def _instant(micros: int) -> str:
 
 
 def _meter(meter: str, figures: Figures) -> dict[str, float | None]:
-    values = asdict(figures.window[meter])
+    values = _fields(figures.window[meter])
     for name in ("held", "used"):
         values[name] = None if values[name] is None else values[name] / UNIT[meter]
     return values
+
+
+def _recent(window: ReviewWindow, recent: RecentFigures) -> dict[str, Any]:
+    return {"start": _instant(window.recent_us), **_fields(recent)}
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    """A flat dataclass as a dictionary: asdict looks for depths that are not there, a thousand times over."""
+    return {name: getattr(value, name) for name in value.__slots__}
 
 
 def _load(meter: str, figures: Figures) -> dict[str, float | None]:

@@ -29,8 +29,8 @@ def review_series(
     """Of the machines that have limits. tight: the share of a limit that the target wants to stay under."""
     series: dict[int, Series] = {}
     values = {"start": window.start_us, "end": window.end_us, "bucket": bucket_s(window) * MICROS}
+    over_us = _over_us(connection, window, [limit for limit in limits if limit.is_resized], tight)
     for portion in portions(limits):
-        over_us = _over_us(connection, window, portion, tight)
         give(connection, "limits", _columns(portion, tight))
         rows = connection.execute(_SERIES, values).fetchall()
         series |= {row[0]: _read(row, window, over_us.get(row[0], 0)) for row in rows}
@@ -40,14 +40,14 @@ def review_series(
 def _over_us(
     connection: duckdb.DuckDBPyConnection, window: ReviewWindow, limits: Sequence[Limit], tight: float
 ) -> dict[int, int]:
-    """Time above the limit itself. A limit lies above all that was seen since the last resize, so only machines
-    that were resized in the window can have any."""
-    asked = [limit for limit in limits if limit.is_resized]
-    if not asked:
-        return {}
-    give(connection, "limits", _columns(asked, tight))
-    rows = connection.execute(_OVER, {"start": window.start_us, "end": window.end_us}).fetchall()
-    return {vm_id: int(over_us or 0) for vm_id, over_us in rows}
+    """Time above the limit itself, of machines resized in the window: the others can have none, for a limit lies
+    above all that was seen since the last resize."""
+    found: dict[int, int] = {}
+    for portion in portions(limits):
+        give(connection, "limits", _columns(portion, tight))
+        rows = connection.execute(_OVER, {"start": window.start_us, "end": window.end_us}).fetchall()
+        found |= {vm_id: int(over_us or 0) for vm_id, over_us in rows}
+    return found
 
 
 def bucket_s(window: ReviewWindow) -> int:
