@@ -199,7 +199,7 @@ def saving_table(
                 saving.case,
                 saving.vm,
                 short_size(saving.before),
-                short_size(saving.after),
+                short_size(saving.after) if saving.after.vcpus else texts.text("retired"),
                 saving.since,
                 saving.monthly_fen,
                 saving.amount_fen,

@@ -1,14 +1,23 @@
 """Utilisation on paper: how use went, who holds and uses what, and which machines stay under the half."""
 
-from reports.charts.model import LineChart, Mark, Series
+from reports.charts.model import LineChart, Mark, PairBars, Series
 from reports.datasets.shared import Curve, MeterUse, Use
 from reports.datasets.utilisation import HALF, GroupUse, MachineUse, UtilisationReport
 from reports.document import Block, Cell, ChartBlock, Column, Document, Facts, Figure, Figures, Part, Table
-from reports.layouts.use_tables import meter_table, use_cells, use_columns, use_note, use_part, use_totals
+from reports.layouts.use_tables import (
+    meter_table,
+    use_bars,
+    use_cells,
+    use_columns,
+    use_note,
+    use_part,
+    use_totals,
+)
 from reports.layouts.wording import Reader, assemble, label, named, short_size
 from reports.notation import percent_text, span_text
 
 METERS = ("cpu", "memory", "storage")
+MOST_UNUSED = 20
 
 
 def lay_out_utilisation(report: UtilisationReport, reader: Reader) -> Document:
@@ -131,7 +140,22 @@ def _low_part(report: UtilisationReport, reader: Reader) -> Part:
         empty=texts.text("No machine is under one half."),
         note=texts.text("Means of this window alone. Cases are opened by the review's own window and rule."),
     )
-    return Part("under-half", title, title, (table,), breaks=True)
+    charts = [ChartBlock(_unused_bars(meter, report, reader)) for meter in ("cpu", "memory")]
+    return Part("under-half", title, title, (*charts, table), breaks=True)
+
+
+def _unused_bars(meter: str, report: UtilisationReport, reader: Reader) -> PairBars:
+    """The machines that hold most of a meter without using it."""
+
+    def unused(machine: MachineUse) -> float:
+        figures: MeterUse = getattr(machine.use, meter)
+        return (figures.held or 0.0) - figures.used if figures.used is not None else 0.0
+
+    most = sorted(report.machines, key=lambda machine: (-unused(machine), machine.vm))[:MOST_UNUSED]
+    entries = [(machine.vm, machine.use) for machine in most if unused(machine) > 0]
+    return use_bars(
+        reader, f"unused-{meter}", meter, entries, reader.texts.text("machine, most unused first")
+    )
 
 
 def _least(machine: MachineUse) -> tuple[float, str]:
