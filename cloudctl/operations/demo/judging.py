@@ -23,7 +23,8 @@ from policies.panel import Answer, CaseState, Decision
 
 # The shares of marked machines taken up in the first round and in the second; the others wait.
 FIRST_ROUND, SECOND_ROUND = 0.3, 0.1
-PACE = timedelta(minutes=3)
+# The panel takes so many cases at a time, and so long over them.
+SHEAF, PACE = 5, timedelta(minutes=10)
 ARGUMENTS = (
     Message("Year-end closing lies ahead; load will rise until January."),
     Message("A new service goes live on this machine in December."),
@@ -112,8 +113,9 @@ def _answer_of(mood: float) -> Answer | None:
 
 def hold_panel(troupe: Troupe, review: Review, cases: Iterable[dict[str, Any]]) -> None:
     """Every member votes on every case in turn; whose unit it is, is turned away by the system."""
-    for case in cases:
-        troupe.meter_until(troupe.founder.clock.now() + PACE)
+    for position, case in enumerate(cases):
+        if position % SHEAF == 0:
+            troupe.meter_until(troupe.founder.clock.now() + PACE)
         for login in troupe.cast.panel:
             ctx = troupe.acting(login)
             choice = _choice(review, case["case"])
