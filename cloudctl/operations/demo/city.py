@@ -36,9 +36,9 @@ class City:
     def machines_at_first(self) -> tuple[Machine, ...]:
         return tuple(machine for machine in self.machines if machine.system not in self.late)
 
-    def first_with_failed_equipment(self) -> str | None:
+    def last_with_failed_equipment(self) -> str | None:
         """A unit's code."""
-        entries = _equipment_entries(self)
+        entries = reversed(_equipment_entries(self))
         return next((entry["unit"] for entry in entries if entry["condition"] == "failed"), None)
 
 

@@ -241,8 +241,8 @@ def _appealed(story: Story) -> list[dict[str, Any]]:
 
 
 def _place_hold(troupe: Troupe) -> None:
-    """Finance puts the first unit whose equipment has failed on the funding-hold list."""
-    unit = troupe.city.first_with_failed_equipment()
+    """Finance puts the last unit whose equipment has failed on the funding-hold list."""
+    unit = troupe.city.last_with_failed_equipment()
     if unit is not None:
         ctx = troupe.acting(troupe.cast.finance[0])
         place_hold(ctx, unit, HoldGround.FAILED_EQUIPMENT, ctx.texts.message(HOLD))
