@@ -50,7 +50,8 @@ RATIOS = {
 LOAD = "(cpu_ns + steal_ns) / ((end_us - start_us) * 1000.0)"
 MONTH = "SELECT vm, {} FROM samples GROUP BY vm".format(
     ", ".join(
-        f"avg({ratio}), quantile_cont({ratio}, 0.95), avg(({ratio} < 0.5)::INTEGER)" for ratio in RATIOS.values()
+        f"avg({ratio}), quantile_cont({ratio}, 0.95), avg(({ratio} < 0.5)::INTEGER)"
+        for ratio in RATIOS.values()
     )
 )
 FIGURES = "SELECT vm, {}, {}, {} FROM samples GROUP BY vm".format(
@@ -70,7 +71,9 @@ CHART = "SELECT vm, start_us // 21600000000 AS bucket, {}, {} FROM samples GROUP
 def ask(home: Path, *questions: str) -> None:
     with connected(home / FOLDER) as connection:
         connection.execute("SET memory_limit = '4GB'")
-        connection.execute(f"CREATE VIEW samples AS SELECT * FROM read_parquet('{home / FOLDER}/*/*.parquet')")
+        connection.execute(
+            f"CREATE VIEW samples AS SELECT * FROM read_parquet('{home / FOLDER}/*/*.parquet')"
+        )
         for question in questions:
             connection.execute(question).fetchnumpy()
 
@@ -102,7 +105,17 @@ def operate(home: Path) -> float:
 def command(home: Path) -> float:
     reset(home)
     executable = Path(sys.executable).with_name("cloudctl")
-    arguments = [str(executable), "--home", str(home), "review", "open", "--window-end", ENDS.isoformat(), "-o", "json"]
+    arguments = [
+        str(executable),
+        "--home",
+        str(home),
+        "review",
+        "open",
+        "--window-end",
+        ENDS.isoformat(),
+        "-o",
+        "json",
+    ]
     start = time.perf_counter()
     answer = subprocess.run(arguments, check=True, capture_output=True)
     spent = time.perf_counter() - start

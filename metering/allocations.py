@@ -193,7 +193,9 @@ def rewrite(
         if row not in kept:
             session.delete(row)
     moved = [
-        row for row, (start, *_) in zip(kept, intervals, strict=True) if row is not None and row.start != start
+        row
+        for row, (start, *_) in zip(kept, intervals, strict=True)
+        if row is not None and row.start != start
     ]
     for row in moved:
         # Out of each other's way first: two rows of a machine never begin together.

@@ -111,7 +111,10 @@ def _used(rows: Sequence[AllocationRow], use: dict[int, Use]) -> dict[str, float
 def _sweep_families(session: Session, now: datetime) -> Iterator[Metric]:
     rows, codes = last_sweeps(session), {pool.id: pool.code for pool in pools(session)}
     figures: dict[str, tuple[str, Callable[[SweepRow], float]]] = {
-        "age_seconds": ("Time since the pool's last sweep began", lambda row: (now - row.started_at).total_seconds()),
+        "age_seconds": (
+            "Time since the pool's last sweep began",
+            lambda row: (now - row.started_at).total_seconds(),
+        ),
         "duration_seconds": ("How long the pool's last sweep took", lambda row: row.duration_us / US),
         "coverage_ratio": (
             "Machines measured, of those that hold something in the pool",

@@ -178,7 +178,9 @@ def voted(case: Case, person: Person, choice: Decision, rules: Rules) -> Case:
     if case.state is CaseState.NOTIFIED and not case.answer_is_late:
         raise Refused("Unit {unit} still has time to answer case {case}.", unit=case.unit, case=case.number)
     if is_settled_by_answer(case, rules):
-        raise Refused("Unit {unit} has accepted case {case}; no vote is needed.", unit=case.unit, case=case.number)
+        raise Refused(
+            "Unit {unit} has accepted case {case}; no vote is needed.", unit=case.unit, case=case.number
+        )
     if person.unit == case.unit:
         raise Refused(
             "{login} belongs to unit {unit}, whose machine this is, and is recused from case {case}.",
@@ -229,7 +231,12 @@ def appealed(case: Case, person: Person) -> Case:
     if case.has_appealed:
         raise Refused("Unit {unit} has appealed case {case} once already.", unit=case.unit, case=case.number)
     return replace(
-        case, state=CaseState.APPEALED, has_appealed=True, round=case.round + 1, decision=None, answer=Answer.ARGUE
+        case,
+        state=CaseState.APPEALED,
+        has_appealed=True,
+        round=case.round + 1,
+        decision=None,
+        answer=Answer.ARGUE,
     )
 
 
@@ -245,7 +252,9 @@ def executing(case: Case, person: Person) -> Case:
     _at(case, "execute")
     if person.login == case.proposer:
         raise Refused(
-            "{login} proposed case {case}; somebody else must carry it out.", login=person.login, case=case.number
+            "{login} proposed case {case}; somebody else must carry it out.",
+            login=person.login,
+            case=case.number,
         )
     return replace(case, state=CaseState.EXECUTING)
 
@@ -287,7 +296,9 @@ def present_ballots(case: Case) -> list[Ballot]:
 
 def eligible(case: Case, rules: Rules) -> list[str]:
     """The panel's members who are not recused."""
-    return sorted(login for login, unit in rules.panel.items() if unit != case.unit and login != case.proposer)
+    return sorted(
+        login for login, unit in rules.panel.items() if unit != case.unit and login != case.proposer
+    )
 
 
 def _waiting(case: Case, rules: Rules) -> list[str]:

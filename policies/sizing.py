@@ -106,7 +106,11 @@ def propose_growth(
         amounts[meter] = max(smallest(needs[meter], step, one_more, rule.target), one_more)
     wanted = [meter for meter in starved if meter != STORAGE]
     if flavors and wanted:
-        larger = [f for f in flavors if all(f.amount(m) >= amounts.get(m, amount_of(size, m)) for m in (CPU, MEMORY))]
+        larger = [
+            f
+            for f in flavors
+            if all(f.amount(m) >= amounts.get(m, amount_of(size, m)) for m in (CPU, MEMORY))
+        ]
         if not larger:
             return Proposal(size, dict.fromkeys(starved, Verdict.FLAVOR))
         flavor = min(larger, key=lambda f: _relative_size(f, size))

@@ -184,7 +184,9 @@ def find_exemption(session: Session, number: int) -> ExemptionRow:
 # Savings
 
 
-def savings(session: Session, start: datetime | None = None, end: datetime | None = None) -> Sequence[SavingRow]:
+def savings(
+    session: Session, start: datetime | None = None, end: datetime | None = None
+) -> Sequence[SavingRow]:
     """Savings by start; those that touch [start, end)."""
     query = select(SavingRow).order_by(SavingRow.start, SavingRow.id)
     if start is not None:

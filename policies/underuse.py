@@ -184,7 +184,9 @@ def _downsize(
 
 
 def _starved(subject: Subject, figures: Figures, rule: Rule, starved: tuple[str, ...]) -> Finding:
-    proposal: Proposal = propose_growth(subject.size, needs_of(figures, starved), starved, rule, subject.flavors)
+    proposal: Proposal = propose_growth(
+        subject.size, needs_of(figures, starved), starved, rule, subject.flavors
+    )
     outcome = Outcome.PROPOSED if proposal.size != subject.size else Outcome.NOTHING_LARGER
     return Finding(CaseKind.STARVED, starved, outcome, proposal.size, proposal.verdicts)
 

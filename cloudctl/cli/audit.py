@@ -22,7 +22,10 @@ def audit() -> None:
 
 
 @audit.command(
-    examples=["cloudctl audit log --since 2026-10-01", "cloudctl audit log --actor wang --action settle --limit 20"]
+    examples=[
+        "cloudctl audit log --since 2026-10-01",
+        "cloudctl audit log --actor wang --action settle --limit 20",
+    ]
 )
 @click.option("--since", metavar="TIME", help="From this time on, a date or an instant with offset.")
 @click.option("--until", metavar="TIME", help="Before this time, a date or an instant with offset.")

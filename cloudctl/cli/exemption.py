@@ -49,7 +49,9 @@ def list_command(run: Run, is_all: bool, output: str) -> None:
     ],
 )
 @click.argument("vm")
-@click.option("--kind", type=click.Choice([str(kind) for kind in BY_HAND]), default="other", help="What kind it is.")
+@click.option(
+    "--kind", type=click.Choice([str(kind) for kind in BY_HAND]), default="other", help="What kind it is."
+)
 @click.option("--owner", required=True, metavar="LOGIN", help="Who answers for it.")
 @click.option("--reason", required=True, metavar="TEXT", help="Why.")
 @click.option("--until", "--end", "end", required=True, metavar="TIME", help="When it ends.")

@@ -111,7 +111,9 @@ def _known_trouble(failure: OSError) -> CloudctlError | None:
     """Files that cannot be read or written are no fault of the program."""
     path, reason = failure.filename, failure.strerror or str(failure)
     if failure.errno in FULL:
-        return Unreachable("The disk is full: {path}", path=path or "", hint=Message("Check with “cloudctl doctor”."))
+        return Unreachable(
+            "The disk is full: {path}", path=path or "", hint=Message("Check with “cloudctl doctor”.")
+        )
     if path is None:
         return None
     if isinstance(failure, FileNotFoundError):

@@ -20,7 +20,10 @@ GROUPS = {
     ),
     "db": ("cloudctl.cli.db:db", "Upgrade, check, back up and restore the ledger."),
     "completion": ("cloudctl.cli.completion:completion", "Print the shell completion script."),
-    "inventory": ("cloudctl.cli.inventory:inventory", "Plan and apply the estate: units, systems, pools, machines."),
+    "inventory": (
+        "cloudctl.cli.inventory:inventory",
+        "Plan and apply the estate: units, systems, pools, machines.",
+    ),
     "unit": ("cloudctl.cli.estate:unit", "List and show units."),
     "system": ("cloudctl.cli.estate:system", "List and show business systems."),
     "pool": ("cloudctl.cli.estate:pool", "List and show resource pools."),
@@ -33,7 +36,10 @@ GROUPS = {
     "usage": ("cloudctl.cli.usage:usage", "Show what was held and used."),
     "metrics": ("cloudctl.cli.metrics:metrics", "Print the metrics Prometheus would read."),
     "review": ("cloudctl.cli.review:review", "Open, judge and carry out under-use cases."),
-    "exemption": ("cloudctl.cli.exemption:exemption", "Exempt machines from review, with owner, reason and end."),
+    "exemption": (
+        "cloudctl.cli.exemption:exemption",
+        "Exempt machines from review, with owner, reason and end.",
+    ),
     "tariff": ("cloudctl.cli.tariff:tariff", "Apply, list and show tariffs."),
     "budget": ("cloudctl.cli.budget:budget", "Apply and list units' yearly budgets."),
     "settle": ("cloudctl.cli.settle:settle", "Draft, sign, close, adjust and verify months."),

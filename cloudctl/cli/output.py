@@ -25,7 +25,11 @@ NUMBER = re.compile(r"-?\d+(\.\d+)?%?")
 def output_option(function: Callable[..., Any]) -> Callable[..., Any]:
     """`-o table|json|yaml|csv` for every list and show."""
     return click.option(
-        "-o", "--output", type=click.Choice(FORMATS), default="table", help="How to print: table, json, yaml or csv."
+        "-o",
+        "--output",
+        type=click.Choice(FORMATS),
+        default="table",
+        help="How to print: table, json, yaml or csv.",
     )(function)
 
 

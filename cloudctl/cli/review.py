@@ -53,16 +53,28 @@ def review() -> None:
     ],
 )
 @click.option(
-    "--window-end", "--until", "window_end", metavar="TIME", help="Where the window ends; left out: last midnight."
+    "--window-end",
+    "--until",
+    "window_end",
+    metavar="TIME",
+    help="Where the window ends; left out: last midnight.",
 )
-@click.option("--from", "start", metavar="TIME", help="Where the window begins; left out: as long as the rule says.")
+@click.option(
+    "--from", "start", metavar="TIME", help="Where the window begins; left out: as long as the rule says."
+)
 @click.option("--to", "end", metavar="TIME", help="The same as --window-end.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and change nothing.")
 @click.option("--yes", "-y", is_flag=True, help="Accepted for scripts; opening does not ask.")
 @output_option
 @click.pass_obj
 def open_command(
-    run: Run, window_end: str | None, start: str | None, end: str | None, dry_run: bool, yes: bool, output: str
+    run: Run,
+    window_end: str | None,
+    start: str | None,
+    end: str | None,
+    dry_run: bool,
+    yes: bool,
+    output: str,
 ) -> None:
     """Apply the rule to a window and open what it finds."""
     if window_end and end:
@@ -91,7 +103,9 @@ def open_command(
 
 
 @review.command("list", examples=["cloudctl review list --open", "cloudctl review list --unit fin -o json"])
-@click.option("--state", type=click.Choice([str(state) for state in CaseState]), help="Only cases in this state.")
+@click.option(
+    "--state", type=click.Choice([str(state) for state in CaseState]), help="Only cases in this state."
+)
 @click.option("--kind", type=click.Choice([str(kind) for kind in CaseKind]), help="Only cases of this kind.")
 @click.option("--vm", metavar="NAME", help="Only this machine's.")
 @click.option("--unit", metavar="CODE", help="Only this unit's.")
@@ -149,7 +163,9 @@ def _show_tables(ctx: "Context", record: dict[str, Any]) -> None:
     ]
     show_list(meters, "table", METER_COLUMNS, zone)
     if votes["ballots"]:
-        ballots = [{**ballot, "choice": texts.label("decision", ballot["choice"])} for ballot in votes["ballots"]]
+        ballots = [
+            {**ballot, "choice": texts.label("decision", ballot["choice"])} for ballot in votes["ballots"]
+        ]
         show_list(ballots, "table", BALLOT_COLUMNS, zone)
     steps = [
         {
@@ -166,7 +182,8 @@ def _figures_shown(meter: str, figures: Mapping[str, float | None]) -> dict[str,
     """Amounts in the meter's unit and shares in percent, as people read them."""
     unit, divisor = ("vCPU", 1) if meter == "cpu" else ("GiB", 1024 if meter == "memory" else 1)
     amounts = {
-        name: None if (value := figures[name]) is None else f"{value / divisor:.2f} {unit}" for name in ("held", "used")
+        name: None if (value := figures[name]) is None else f"{value / divisor:.2f} {unit}"
+        for name in ("held", "used")
     }
     shares = {
         name: None if (value := figures[name]) is None else f"{value:.2%}"
@@ -186,7 +203,12 @@ def _labelled(ctx: "Context", row: Mapping[str, Any]) -> dict[str, Any]:
     known["state"] = state_text(ctx, row)
     known["kind"] = texts.label("case_kind", row["kind"])
     known["present_size"], known["proposed_size"] = size_text(known.pop("from")), size_text(known.pop("to"))
-    for key, kind in (("outcome", "outcome"), ("remedy", "remedy"), ("decision", "decision"), ("answer", "answer")):
+    for key, kind in (
+        ("outcome", "outcome"),
+        ("remedy", "remedy"),
+        ("decision", "decision"),
+        ("answer", "answer"),
+    ):
         if row.get(key):
             known[key] = texts.label(kind, row[key])
     if row.get("reason"):

@@ -60,7 +60,9 @@ def execute(run: Run, case: int, done_at: str | None, output: str, dry_run: bool
 @click.option("--done-at", metavar="TIME", help="When what was ordered from others was carried out.")
 @step_options
 @click.pass_obj
-def rollback(run: Run, case: int, reason: str, done_at: str | None, output: str, dry_run: bool, yes: bool) -> None:
+def rollback(
+    run: Run, case: int, reason: str, done_at: str | None, output: str, dry_run: bool, yes: bool
+) -> None:
     """Restore the exact earlier size."""
     with run.open() as ctx:
         when = parse_when(done_at, ctx.site.zone, "--done-at") if done_at else None
@@ -74,7 +76,10 @@ def rollback(run: Run, case: int, reason: str, done_at: str | None, output: str,
 @click.command(
     "watch",
     cls=TranslatedCommand,
-    examples=["cloudctl review watch --all", "cloudctl review watch 12 --finish --reason “Nobody measures it” --yes"],
+    examples=[
+        "cloudctl review watch --all",
+        "cloudctl review watch 12 --finish --reason “Nobody measures it” --yes",
+    ],
 )
 @click.argument("cases", type=int, nargs=-1)
 @click.option("--all", "is_all", is_flag=True, help="All cases under watch.")
@@ -133,5 +138,6 @@ def _tell(ctx: "Context", step: CaseStep) -> None:
     say("Case {case} on {vm}: {state}.", case=step.case, vm=step.vm, state=step_text(ctx, step))
     if step.state == "executing":
         say(
-            "Work orders are out; report them with “cloudctl review execute {case} --done-at TIME”.", case=step.case
+            "Work orders are out; report them with “cloudctl review execute {case} --done-at TIME”.",
+            case=step.case,
         )

@@ -33,7 +33,9 @@ def rule() -> None:
 def list_command(run: Run, output: str) -> None:
     """List the rule's versions."""
     with run.open() as ctx:
-        show_list([_labelled(ctx, row, output) for row in list_rules(ctx)], output, RULE_COLUMNS, ctx.site.zone)
+        show_list(
+            [_labelled(ctx, row, output) for row in list_rules(ctx)], output, RULE_COLUMNS, ctx.site.zone
+        )
 
 
 @rule.command("show", examples=["cloudctl review rule show", "cloudctl review rule show 2 -o yaml"])

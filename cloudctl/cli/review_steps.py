@@ -37,7 +37,9 @@ def step_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return output_option(function)
 
 
-def take(ctx: "Context", act: "Callable[[Context], Sequence[CaseStep]]", output: str, dry_run: bool, yes: bool) -> None:
+def take(
+    ctx: "Context", act: "Callable[[Context], Sequence[CaseStep]]", output: str, dry_run: bool, yes: bool
+) -> None:
     """Rehearses the step, which refuses what it would refuse; prints where it leads; asks; takes it."""
     show_list(step_rows(ctx, act(rehearsal(ctx)), output), output, STEP_COLUMNS, ctx.site.zone)
     if dry_run:
@@ -60,7 +62,9 @@ def _labelled(ctx: "Context", row: dict[str, Any]) -> dict[str, Any]:
 def step_text(ctx: "Context", step: CaseStep) -> str:
     state = ctx.texts.label("case_state", step.state)
     is_decided = step.state == "decided" and step.decision
-    return f"{state} – {ctx.texts.label('decision', step.decision)}" if is_decided and step.decision else state
+    return (
+        f"{state} – {ctx.texts.label('decision', step.decision)}" if is_decided and step.decision else state
+    )
 
 
 @click.command(
@@ -92,7 +96,9 @@ def notify(run: Run, cases: tuple[int, ...], is_all: bool, output: str, dry_run:
 @click.option("--argue", metavar="TEXT", help="The unit does not agree, and says why.")
 @step_options
 @click.pass_obj
-def answer(run: Run, case: int, accept: bool, argue: str | None, output: str, dry_run: bool, yes: bool) -> None:
+def answer(
+    run: Run, case: int, accept: bool, argue: str | None, output: str, dry_run: bool, yes: bool
+) -> None:
     """Answer for the owning unit: accept, or argue."""
     if accept == (argue is not None):
         raise UsageError("Answer with --accept or with --argue TEXT.")
@@ -158,7 +164,10 @@ def appeal(run: Run, case: int, reason: str, output: str, dry_run: bool, yes: bo
 @click.command(
     "schedule",
     cls=TranslatedCommand,
-    examples=["cloudctl review schedule 12", "cloudctl review schedule 12 --at 2026-11-07T22:30:00+08:00 --yes"],
+    examples=[
+        "cloudctl review schedule 12",
+        "cloudctl review schedule 12 --at 2026-11-07T22:30:00+08:00 --yes",
+    ],
 )
 @click.argument("case", type=int)
 @click.option("--at", metavar="TIME", help="When; left out: when the maintenance window opens next.")

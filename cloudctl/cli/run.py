@@ -59,4 +59,3 @@ def confirm(question: str, *, yes: bool, **values: Any) -> None:
         raise Refused("This needs an answer, and there is no terminal to ask at: add --yes.")
     if not click.confirm(translate(question, **values), err=True):
         raise Refused("Not confirmed; nothing was changed.")
-

@@ -171,7 +171,10 @@ def transfer(run: Run, name: str, system: str, output: str, dry_run: bool, yes: 
 
 
 @vm.command(
-    examples=["cloudctl vm adopt old-web-1 --system tax", "cloudctl vm adopt old-web-1 --system tax --pool gov --yes"]
+    examples=[
+        "cloudctl vm adopt old-web-1 --system tax",
+        "cloudctl vm adopt old-web-1 --system tax --pool gov --yes",
+    ]
 )
 @click.argument("name")
 @click.option("--system", required=True, metavar="CODE", help="The system that takes it over.")

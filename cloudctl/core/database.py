@@ -165,7 +165,8 @@ def _trouble(reason: str) -> Unreachable:
     told = reason.lower()
     if "locked" in told or "busy" in told:
         return Unreachable(
-            "Another process kept the ledger locked for {seconds} s; nothing was changed.", seconds=BUSY_TIMEOUT_S
+            "Another process kept the ledger locked for {seconds} s; nothing was changed.",
+            seconds=BUSY_TIMEOUT_S,
         )
     if "full" in told:
         return Unreachable("The disk that holds the ledger is full; nothing was changed.")

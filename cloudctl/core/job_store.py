@@ -44,7 +44,9 @@ def finish_run(
 
 def forget_runs(session: Session, jobs: Sequence[str], before: datetime) -> int:
     """Drops finished runs of frequent jobs from before; returns how many."""
-    query = delete(JobRunRow).where(JobRunRow.job.in_(jobs), JobRunRow.period < before, JobRunRow.state != RUNNING)
+    query = delete(JobRunRow).where(
+        JobRunRow.job.in_(jobs), JobRunRow.period < before, JobRunRow.state != RUNNING
+    )
     # A DELETE always answers with a row count.
     return int(session.execute(query).rowcount)  # type: ignore[attr-defined]
 

@@ -46,5 +46,5 @@ def total(sizes: Iterable[Size]) -> Size:
 
 
 def fraction_text(value: Fraction) -> str:
-    """"n/d": exact and readable back by Fraction()."""
+    """ "n/d": exact and readable back by Fraction()."""
     return f"{value.numerator}/{value.denominator}"

@@ -15,7 +15,9 @@ def appeal_case(ctx: Context, number: int, text: str) -> CaseStep:
         raise Refused("Say why: an appeal needs its reason.")
     person = actor_of(ctx)
     with ctx.writing() as session:
-        row = take_step(ctx, session, number, "appeal", lambda case: panel.appealed(case, person), text.strip())
+        row = take_step(
+            ctx, session, number, "appeal", lambda case: panel.appealed(case, person), text.strip()
+        )
         row.appealed_at, row.scheduled_for = ctx.clock.now(), None
         values = {"case": number, "vm": get_vm(session, row.vm_id).name, "text": text.strip()}
         tell_operators(
@@ -23,7 +25,10 @@ def appeal_case(ctx: Context, number: int, text: str) -> CaseStep:
             session,
             row,
             Message("Appeal: {vm}, case {case}", values),
-            Message("The unit appeals case {case} on machine {vm}; the panel votes anew. Its reason: {text}", values),
+            Message(
+                "The unit appeals case {case} on machine {vm}; the panel votes anew. Its reason: {text}",
+                values,
+            ),
         )
         session.flush()
         return step_of(session, row)

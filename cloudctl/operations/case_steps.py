@@ -60,7 +60,9 @@ def keep_step(
     """Writes the state, one line of history and one entry of the audit chain."""
     row.state, row.round, row.answer, row.decision = case.state, case.round, case.answer, case.decision
     session.add(
-        EventRow(case_id=row.id, at=ctx.clock.now(), actor=ctx.actor.login, step=step, state=row.state, text=text)
+        EventRow(
+            case_id=row.id, at=ctx.clock.now(), actor=ctx.actor.login, step=step, state=row.state, text=text
+        )
     )
     session.flush()
     document = {"state": row.state, "decision": row.decision, "text": text or None, **detail}
@@ -87,7 +89,9 @@ def tell_operators(ctx: Context, session: Session, row: CaseRow, subject: Messag
     _tell(ctx, session, row, "operator", (subject, body))
 
 
-def _tell(ctx: Context, session: Session, row: CaseRow, recipient: str, letter: tuple[Message, Message]) -> None:
+def _tell(
+    ctx: Context, session: Session, row: CaseRow, recipient: str, letter: tuple[Message, Message]
+) -> None:
     notice = Notice(recipient, *letter, about=f"case:{row.id}")
     post_notice(session, ctx.clock.now(), Catalogue(ctx.site.language), notice)
 

@@ -53,7 +53,9 @@ def approve_rule(ctx: Context, version: int) -> dict[str, Any]:
             )
         row.approved_by, row.approved_at, row.is_in_force = ctx.actor.login, ctx.clock.now(), True
         session.flush()
-        ctx.record(session, "review.approve_rule", f"rule:{version}", hash=row.hash, proposed_by=row.proposed_by)
+        ctx.record(
+            session, "review.approve_rule", f"rule:{version}", hash=row.hash, proposed_by=row.proposed_by
+        )
         return _view(row)
 
 

@@ -35,7 +35,8 @@ def check_samples(ctx: Context, *, hashes: bool = False) -> SampleCheck:
     changed = [
         row.path
         for row in live
-        if row.path not in missing and not _is_as_written(folder / row.path, row.bytes, row.algorithm, row.hash, hashes)
+        if row.path not in missing
+        and not _is_as_written(folder / row.path, row.bytes, row.algorithm, row.hash, hashes)
     ]
     known = {row.path for row in rows}
     strangers = [

@@ -124,7 +124,9 @@ def sweep(
     answers |= dict.fromkeys(pool_ids.keys() - drivers.keys(), POOL_UNREACHABLE)
     if dry_run:
         with ctx.reading() as session:
-            judged = [_sweep_one(ctx, session, pool_ids[code], answers[code], started) for code in sorted(answers)]
+            judged = [
+                _sweep_one(ctx, session, pool_ids[code], answers[code], started) for code in sorted(answers)
+            ]
         return _outcome(judged, started, is_stored=False)
     try:
         with ctx.writing() as session:

@@ -221,11 +221,18 @@ def _replace_storage(ctx: Context, session: Session, row: CaseRow, done_at: date
     held = current_allocation(session, row.vm_id)
     assert held is not None and done_at is not None
     if not held.start < done_at <= ctx.clock.now():
-        raise Refused("{time} is not between the last change of the machine and now.", time=done_at.isoformat())
+        raise Refused(
+            "{time} is not between the last change of the machine and now.", time=done_at.isoformat()
+        )
     storage = Size.from_json(row.to_size or {}).storage_gib
     size = Size(held.vcpus, held.memory_mib, storage)
     hold(
-        session, row.vm_id, holder_of(session, get_vm(session, row.vm_id)), size, done_at, f"review case {row.id}"
+        session,
+        row.vm_id,
+        holder_of(session, get_vm(session, row.vm_id)),
+        size,
+        done_at,
+        f"review case {row.id}",
     )
 
 

@@ -75,7 +75,9 @@ def _letter(ctx: Context, session: Session, row: CaseRow) -> tuple[Message, Mess
         "held": size_text(in_site_language(ctx), Size.from_json(row.from_size)),
         "proposed": proposal_text(ctx, row),
         "saving": "–" if saving is None else f"{yuan_text(saving)} {ctx.site.currency}",
-        "deadline": row.answer_by.astimezone(ctx.site.zone).isoformat(" ", "minutes") if row.answer_by else "–",
+        "deadline": row.answer_by.astimezone(ctx.site.zone).isoformat(" ", "minutes")
+        if row.answer_by
+        else "–",
     }
     subject = Message("Under-use review: {vm}, case {case}", values)
     return subject, _body(CaseKind(row.kind), values)

@@ -101,7 +101,9 @@ def window_of(ctx: Context, rule: Rule, start: datetime | None, end: datetime) -
     if first >= end:
         raise Refused("The window is empty: it ends at {end}.", end=end.isoformat())
     recent = max(first, _days_before(ctx, end, rule.idle.days))
-    return ReviewWindow(to_micros(first), to_micros(end), to_micros(recent), as_float(rule.idle.cpu_p95_below))
+    return ReviewWindow(
+        to_micros(first), to_micros(end), to_micros(recent), as_float(rule.idle.cpu_p95_below)
+    )
 
 
 def _days_before(ctx: Context, end: datetime, days: int) -> datetime:
@@ -191,7 +193,9 @@ class _Review:
             )
         return rows
 
-    def _keep_evidence(self, session: Session, papers: Sequence[tuple[CaseRow, dict[str, Any]]]) -> dict[str, str]:
+    def _keep_evidence(
+        self, session: Session, papers: Sequence[tuple[CaseRow, dict[str, Any]]]
+    ) -> dict[str, str]:
         """One hash per case; they go into the audit chain with the opening."""
         algorithm, now, actor = preferred_algorithm(), self.ctx.clock.now(), self.ctx.actor.login
         hashes = {}

@@ -43,7 +43,9 @@ def plan_restore(home: Path, backup: Path) -> RestorePlan:
     wanting = {path for path, entry in own.items() if not _is_whole(home / FOLDER / path, entry)}
     lost = tuple(sorted(path for path in wanting if not (backup / FOLDER / path).is_file()))
     damaged = [
-        path for path in sorted(wanting) if path not in lost and not _is_whole(backup / FOLDER / path, own[path])
+        path
+        for path in sorted(wanting)
+        if path not in lost and not _is_whole(backup / FOLDER / path, own[path])
     ]
     if damaged:
         raise InvalidInput(
@@ -71,11 +73,15 @@ def restore(home: Path, plan: RestorePlan, *, login: str | None = None) -> Path 
             shutil.copy2(source, target)
     fresh = home / (LEDGER_FILE + ".new")
     shutil.copy2(plan.backup / LEDGER_FILE, fresh)
-    aside = _move_aside(home, f"{home_clock(home, settings).now():%Y%m%dT%H%M%SZ}" if plan.replaces is not None else "")
+    aside = _move_aside(
+        home, f"{home_clock(home, settings).now():%Y%m%dT%H%M%SZ}" if plan.replaces is not None else ""
+    )
     fresh.rename(home / LEDGER_FILE)
     _restore_beside(plan.backup, home)
     with open_context(home, login=login) as ctx, ctx.writing() as session:
-        ctx.record(session, "ledger.restore", plan.backup.name, made_at=plan.made_at, replaced_entries=plan.replaces)
+        ctx.record(
+            session, "ledger.restore", plan.backup.name, made_at=plan.made_at, replaced_entries=plan.replaces
+        )
     return aside
 
 
@@ -86,10 +92,16 @@ def _read_manifest(backup: Path) -> dict[str, Any]:
     try:
         document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         _ = document["ledger_sha256"], document["made_at"], document["audit"]["entries"]
-        _ = [(entry["path"], entry["bytes"], entry["algorithm"], entry["hash"]) for entry in document["samples"]]
+        _ = [
+            (entry["path"], entry["bytes"], entry["algorithm"], entry["hash"])
+            for entry in document["samples"]
+        ]
     except (ValueError, KeyError, TypeError):
         raise InvalidInput([problem(str(path), "This is not the manifest of a backup.")]) from None
-    if any(Path(entry["path"]).is_absolute() or ".." in Path(entry["path"]).parts for entry in document["samples"]):
+    if any(
+        Path(entry["path"]).is_absolute() or ".." in Path(entry["path"]).parts
+        for entry in document["samples"]
+    ):
         raise InvalidInput([problem(str(path), "This manifest names files outside the sample store.")])
     return document
 
@@ -112,7 +124,9 @@ def _check_ledger(backup: Path, document: dict[str, Any]) -> None:
     finally:
         database.close()
     if found:
-        raise InvalidInput([problem(str(path), "This ledger is damaged: {fault}", fault=fault) for fault in found])
+        raise InvalidInput(
+            [problem(str(path), "This ledger is damaged: {fault}", fault=fault) for fault in found]
+        )
 
 
 def _read_only(path: Path) -> Database:

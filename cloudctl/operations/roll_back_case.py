@@ -75,15 +75,15 @@ def _begin(ctx: Context, number: int, step: Step, reason: str) -> int:
         case = read_case(session, row, ctx.clock.now())
         panel.rolled_back(case)
         laid = lay_out(ctx, session, [step], seen)
-        change_id = journal_change(ctx, session, laid, f"review case {number}: rollback", rolls_back=row.change_id)
+        change_id = journal_change(
+            ctx, session, laid, f"review case {number}: rollback", rolls_back=row.change_id
+        )
         row.rollback_change_id = change_id
         keep_step(ctx, session, row, case, "begin_rollback", reason, change=change_id)
         return change_id
 
 
-def _carry_on(
-    ctx: Context, number: int, change_id: int, reason: str, done_at: datetime | None
-) -> CaseStep:
+def _carry_on(ctx: Context, number: int, change_id: int, reason: str, done_at: datetime | None) -> CaseStep:
     try:
         state = run_change(ctx, change_id, done_at=done_at).state
     except ChangeFailed:

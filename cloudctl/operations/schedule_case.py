@@ -59,7 +59,8 @@ def require_open(ctx: Context, window: Window | None, at: datetime) -> None:
             "{time} is outside the system's maintenance window.",
             time=at.astimezone(ctx.site.zone).isoformat(),
             hint=Message(
-                "It opens next from {start} to {end}.", {"start": opens.isoformat(), "end": closes.isoformat()}
+                "It opens next from {start} to {end}.",
+                {"start": opens.isoformat(), "end": closes.isoformat()},
             ),
         )
 
@@ -84,5 +85,6 @@ def _letter(ctx: Context, session: Session, row: CaseRow, *, is_live: bool) -> t
     if is_live:
         return subject, Message("Machine {vm} will be changed while it runs, at {time}: {proposed}.", values)
     return subject, Message(
-        "Machine {vm} will be changed at {time}: {proposed}. It will be out of service for a short time.", values
+        "Machine {vm} will be changed at {time}: {proposed}. It will be out of service for a short time.",
+        values,
     )

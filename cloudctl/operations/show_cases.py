@@ -55,7 +55,13 @@ def show_case(ctx: Context, number: int) -> dict[str, Any]:
             **_course(row),
             "votes": _votes(ctx, row, votes(session, number)),
             "history": [
-                {"at": event.at, "actor": event.actor, "step": event.step, "state": event.state, "text": event.text}
+                {
+                    "at": event.at,
+                    "actor": event.actor,
+                    "step": event.step,
+                    "state": event.state,
+                    "text": event.text,
+                }
                 for event in events(session, number)
                 if not (event.step == "vote" and ctx.settings.review.secret_ballot)
             ],
@@ -140,7 +146,13 @@ def _votes(ctx: Context, row: CaseRow, ballots: Sequence[VoteRow]) -> dict[str, 
         "ballots": []
         if secret
         else [
-            {"round": vote.round, "voter": vote.voter, "choice": vote.choice, "reason": vote.reason, "at": vote.at}
+            {
+                "round": vote.round,
+                "voter": vote.voter,
+                "choice": vote.choice,
+                "reason": vote.reason,
+                "at": vote.at,
+            }
             for vote in ballots
         ],
     }

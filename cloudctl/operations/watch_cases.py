@@ -69,7 +69,12 @@ def finish_watch(ctx: Context, number: int, reason: str) -> CaseStep:
         if row.state != CaseState.WATCHING:
             raise Refused("Case {case} is not being watched.", case=number)
         keep_step(
-            ctx, session, row, panel.finished(read_case(session, row, ctx.clock.now())), "finish", reason.strip()
+            ctx,
+            session,
+            row,
+            panel.finished(read_case(session, row, ctx.clock.now())),
+            "finish",
+            reason.strip(),
         )
         return step_of(session, row)
 

@@ -67,7 +67,9 @@ def _resized(
 ) -> dict[int, Figures]:
     """Machines of several sizes in the window: their rows are read once, and asked of twice."""
     give(connection, "machines", {"vm": [m.vm_id for m in machines]})
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE resized AS SELECT {_ASKED} FROM samples JOIN machines USING (vm)")
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE resized AS SELECT {_ASKED} FROM samples JOIN machines USING (vm)"
+    )
     whole = _rows(connection, "resized", window, machines, {m.vm_id: window.start_us for m in machines})
     since = _rows(connection, "resized", window, machines, {m.vm_id: m.sized_us for m in machines})
     return _answers(connection, window, machines, whole, since)

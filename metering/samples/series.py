@@ -25,7 +25,8 @@ def can_take(series: Series, held: Mapping[int, Held]) -> bool:
     first, last = series.at_us[0], series.at_us[-1]
     holdings = [held.get(reading.vm_id) for reading in series.first.readings]
     covered = all(
-        one is None or (one.start_us <= first and (one.end_us is None or one.end_us >= last)) for one in holdings
+        one is None or (one.start_us <= first and (one.end_us is None or one.end_us >= last))
+        for one in holdings
     )
     known = (MachineState.RUNNING, MachineState.PAUSED, MachineState.OFF)
     plain = all(reading.state in known for reading in series.first.readings)

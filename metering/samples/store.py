@@ -44,7 +44,12 @@ class Staged:
 
 
 # What a question of ours written wrong would raise; anything else is the files' fault: damage has many kinds.
-OUR_MISTAKES = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException, duckdb.SyntaxException)
+OUR_MISTAKES = (
+    duckdb.BinderException,
+    duckdb.CatalogException,
+    duckdb.ParserException,
+    duckdb.SyntaxException,
+)
 
 
 class SampleStore:

@@ -18,7 +18,9 @@ def test_letters_are_read_back_in_order_and_by_what_they_are_about(ctx):
 
 
 def test_a_notice_is_rendered_in_the_language_it_is_given(ctx):
-    notice = Notice("fin", Message("Decision on {vm}, case {case}", {"vm": "a", "case": 1}), Message("Why."), "case:1")
+    notice = Notice(
+        "fin", Message("Decision on {vm}, case {case}", {"vm": "a", "case": 1}), Message("Why."), "case:1"
+    )
     with ctx.writing() as session:
         post_notice(session, ctx.clock.now(), Catalogue("zh_CN"), notice)
 

@@ -49,9 +49,7 @@ def by_hand(traces, name):
 
 def smallest(load, step, floor):
     return next(
-        size
-        for size in range(floor, 1 << 30, step)
-        if load[0] / size <= 0.8 + 1e-9 and load[1] / size < 1
+        size for size in range(floor, 1 << 30, step) if load[0] / size <= 0.8 + 1e-9 and load[1] / size < 1
     )
 
 

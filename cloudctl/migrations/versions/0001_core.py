@@ -95,4 +95,3 @@ def upgrade() -> None:
         sa.UniqueConstraint("job", "period"),
     )
     forbid_changes("audit_entry")
-

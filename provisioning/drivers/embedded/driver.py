@@ -179,7 +179,8 @@ class EmbeddedDriver:
         counted = Meter(self._seed, machines, self._store.hosts(), self._traces).at(at_us)
         values = zip(machines, counted.cpu, counted.steal, counted.disk, counted.network, strict=True)
         self._store.put_counters(
-            at_us, [(machine.number, *counters) for machine, *counters in values if machine.counted_us != at_us]
+            at_us,
+            [(machine.number, *counters) for machine, *counters in values if machine.counted_us != at_us],
         )
 
     def _carry(self, now: int) -> None:

@@ -175,7 +175,9 @@ class Workloads:
             (slots + between(self.keys, 24, 0, SLOTS_A_WEEK)) % SLOTS_A_WEEK * between(self.keys, 25, 0, 9000)
         )
         start = np.where(
-            self._is("busy"), between(self.keys, 28, 520_000, 720_000), between(self.keys, 26, 80_000, 620_000)
+            self._is("busy"),
+            between(self.keys, 28, 520_000, 720_000),
+            between(self.keys, 26, 80_000, 620_000),
         )
         share = start + growth * age // SLOTS_A_DAY + logs // SLOTS_A_WEEK
         used: Ints = self.storage // 1_000_000 * share

@@ -143,7 +143,11 @@ def test_coverage_names_gaps_and_reasons(home: Path, machine: None, run_cli: Any
         {"start": "2026-09-02T08:10:00+08:00", "end": "2026-09-02T08:20:00+08:00", "reason": "no_sample"}
     ]
     assert found["storage"]["coverage"] == 0
-    assert [gap["reason"] for gap in found["storage"]["gaps"]] == ["not_reported", "no_sample", "not_reported"]
+    assert [gap["reason"] for gap in found["storage"]["gaps"]] == [
+        "not_reported",
+        "no_sample",
+        "not_reported",
+    ]
     table = run_cli(home, "meter", "coverage", "web", *WINDOW)
     assert "no sample 0.2 h" in table.stdout
     assert run_cli(home, "meter", "coverage", "ghost", *WINDOW).exit_code == 4
