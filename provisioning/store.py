@@ -63,12 +63,12 @@ def vms(
 
 def vm_names(session: Session) -> dict[int, str]:
     """The name of every machine there ever was, by id."""
-    return {number: name for number, name in session.execute(select(VmRow.id, VmRow.name))}
+    return dict(session.execute(select(VmRow.id, VmRow.name)))
 
 
 def pool_codes(session: Session) -> dict[int, str]:
     """The code of every pool there ever was, by id."""
-    return {number: code for number, code in session.execute(select(PoolRow.id, PoolRow.code))}
+    return dict(session.execute(select(PoolRow.id, PoolRow.code)))
 
 
 def pools(session: Session, *, removed: bool = False) -> Sequence[PoolRow]:

@@ -22,7 +22,7 @@ class Notice:
     about: str
 
 
-def post(  # noqa: PLR0917 -- the fields of one letter, in the order one writes them
+def post(
     session: Session, now: datetime, recipient: str, subject: str, body: str, about: str
 ) -> OutboxRow:
     """A notice to `recipient` (a unit's contact, else its code). about: what it concerns, like "case 12"."""
