@@ -178,8 +178,7 @@ def month_end(story: Story) -> None:
     story.tell(
         0.85,
         Message(
-            "October is metered and reviewed: {young} machines are too young to judge, {waiting} cases wait for the"
-            " next round.",
+            "October is metered and reviewed; too young to judge: {young}, waiting for the next round: {waiting}.",
             values,
         ),
     )
