@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from fractions import Fraction
 from itertools import pairwise
 from typing import NamedTuple
@@ -21,6 +21,8 @@ GROUPS = ("vm", "system", "unit", "pool", "cloud")
 UNIT_US = {"cpu": 1000, "memory": BYTES_PER_MIB, "storage": BYTES_PER_GIB}
 METERS = tuple(UNIT_US)
 WHOLE_CLOUD = 0
+# No interval is longer.
+REACH = timedelta(days=1)
 
 
 class MeterUse(NamedTuple):
@@ -62,11 +64,19 @@ def utilisation(
 
     `end` must not lie in the future: what is held later is not known. ValueError for another grouping.
     """
-    spans = spans_between(session, start, end, vm_ids)
-    key = group_of(by)
+    # A sample that crosses the window's end may be stamped with an allocation that begins only there.
+    all_spans = spans_between(session, start, end + REACH, vm_ids)
     window = (to_micros(start), to_micros(end))
+    spans = [span for span in all_spans if span.start_us < window[1]]
+    key = group_of(by)
     machines = sorted({span.vm_id for span in spans}) if by == "vm" and vm_ids is None else None
-    question = Question(start, end, {span.id: key(span) for span in spans}, begun_in(spans, window), machines)
+    question = Question(
+        start,
+        end,
+        {span.id: key(span) for span in all_spans},
+        begun_in(spans, window),
+        machines,
+    )
     sums = window_sums(store, session, question) if spans else {}
     held: dict[int, list[AllocationSpan]] = {}
     for span in spans:

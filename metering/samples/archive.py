@@ -63,11 +63,10 @@ def _day_query(paths: Sequence[str]) -> str:
     """Per machine and allocation: the bounds, and of each meter the sums, the p95 and the maximum of the day."""
     parts = ["vm", "allocation", "min(start_us) AS start_us", "max(end_us) AS end_us", "count(*) AS samples"]
     for meter in METERS:
-        used = meter.used if meter.weight == "1" else f"{meter.used}::HUGEINT * {meter.weight}"
         known = f"CASE WHEN {meter.used} IS NOT NULL THEN {SPAN} END"
         parts += [
             # Exact, as text: no engine's widest integer is every engine's.
-            f"sum({used})::VARCHAR AS {meter.name}_used",
+            f"sum({meter.amount})::VARCHAR AS {meter.name}_used",
             f"sum({meter.held} * ({known}))::VARCHAR AS {meter.name}_held_us",
             f"coalesce(sum({known}), 0)::BIGINT AS {meter.name}_measured_us",
             f"count({meter.used}) AS {meter.name}_intervals",

@@ -46,6 +46,8 @@ BITBRAINS = (
 STATES = ("running", "paused", "off", "unknown")
 # A longer interval says nothing about five minutes; nobody measures by it.
 LONGEST_S = 86_400
+# Bytes times µs must fit the engine's 64 bits once the bytes are halved; see machine_sums.
+LARGEST_BYTES = 100 << 40
 # The Bitbrains rows' rule: so long may the row before lie back, otherwise the row speaks of 300 s.
 NEAR_S, USUAL_S = 450, 300
 # No field holds it, so the reader leaves a line whole.
@@ -115,9 +117,7 @@ def _cloudctl_query(connection: duckdb.DuckDBPyConnection, file: SourceFile) -> 
         names = _parquet_columns(connection, file)
         _check_columns(file, names)
         fields = {name: f"coalesce(\"{name}\"::VARCHAR, '')" for name in names}
-        source = (
-            f"SELECT file_row_number + 1 AS line, true AS is_whole, {_named(fields)} FROM line"
-        )
+        source = f"SELECT file_row_number + 1 AS line, true AS is_whole, {_named(fields)} FROM line"
     else:
         names = [_bare(name) for name in _header(file).split(",")]
         _check_columns(file, names)
@@ -173,9 +173,7 @@ def _off_is_zero(name: str, factor: int) -> str:
 def _cloudctl_reason(fields: Mapping[str, str]) -> str:
     """What is wrong with a row, told apart only where something is: NaN and infinities lie between no two numbers."""
     numbers = [name for name in _numbers() if name in fields]
-    fine = " AND ".join(
-        f"(\"{name}\" = '' OR n_{name} BETWEEN 0 AND {9e18 / _factor(name)})" for name in numbers
-    )
+    fine = " AND ".join(f"(\"{name}\" = '' OR n_{name} BETWEEN 0 AND {_largest(name)})" for name in numbers)
     negative = " OR ".join(f"coalesce(n_{name} < 0 AND isfinite(n_{name}), false)" for name in numbers)
     uses = [
         f"coalesce(n_{name} > 0, false)" for name in ("cpu_core_seconds", "memory_used_mib") if name in fields
@@ -190,10 +188,13 @@ def _cloudctl_reason(fields: Mapping[str, str]) -> str:
       ELSE 'off_but_used' END"""
 
 
-def _factor(name: str) -> int:
+def _largest(name: str) -> float:
+    """The largest value that is taken: what the store's integers hold."""
     if name.endswith("_seconds"):
-        return 10**9
-    return 1 << 30 if name.endswith("_gib") else 1 << 20 if name.endswith("_mib") else MICROS
+        return 9e18 / 10**9
+    if name.endswith("_gib"):
+        return LARGEST_BYTES / (1 << 30)
+    return LARGEST_BYTES / (1 << 20) if name.endswith("_mib") else 9e18 / MICROS
 
 
 def _bitbrains_query(file: SourceFile) -> str:
@@ -214,7 +215,9 @@ def _bitbrains_query(file: SourceFile) -> str:
         f"TRY_CAST(trim(f[{place}], ' \t') AS DOUBLE) AS {name}" for name, place in places.items()
     )
     values = tuple(name for name in places if name != "ts")
-    invalid = " OR ".join(f"coalesce(NOT isfinite({name}), true)" for name in values)
+    invalid = " OR ".join(
+        f"coalesce(NOT isfinite({name}) OR {name} > {LARGEST_BYTES / 1024}, true)" for name in values
+    )
     negative = " OR ".join(f"{name} < 0" for name in values)
     machine = file.machine.replace("'", "''")
     return f"""

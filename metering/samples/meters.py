@@ -11,28 +11,33 @@ P95 = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """A meter's columns. used: its sum over an interval; per_held: what one unit held for 1 µs comes to in that unit.
+    """A meter's columns. per_held: what one unit held for 1 µs comes to in the unit that use is summed in.
 
-    CPU is summed in ns of core time, memory and storage in byte·µs.
+    is_sum: the column is the use of the whole interval (ns of core time), not a level (bytes) that stood for it.
     """
 
     name: str
     used: str
     held: str
-    weight: str
     per_held: int
+    is_sum: bool = False
+
+    @property
+    def amount(self) -> str:
+        """An interval's use as SQL, exact: ns of core time, or byte·µs."""
+        return self.used if self.is_sum else f"{self.used}::HUGEINT * {SPAN}"
 
     @property
     def ratio(self) -> str:
         """An interval's use over what was held in it, as SQL."""
-        span = f"{SPAN}::DOUBLE" if self.weight == "1" else "1.0"
+        span = f"{SPAN}::DOUBLE" if self.is_sum else "1.0"
         return f"{self.used} / nullif({self.held} * {span} * {self.per_held}, 0)"
 
 
 METERS = (
-    Meter("cpu", "cpu_ns", "vcpus", "1", 1000),
-    Meter("memory", "memory_used_bytes", "memory_mib", SPAN, BYTES_PER_MIB),
-    Meter("storage", "storage_used_bytes", "storage_gib", SPAN, BYTES_PER_GIB),
+    Meter("cpu", "cpu_ns", "vcpus", 1000, is_sum=True),
+    Meter("memory", "memory_used_bytes", "memory_mib", BYTES_PER_MIB),
+    Meter("storage", "storage_used_bytes", "storage_gib", BYTES_PER_GIB),
 )
 
 

@@ -6,14 +6,19 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from cloudctl.core.database import to_micros
-from metering.samples.meters import METERS, SPAN
+from metering.samples.meters import METERS, SPAN, Meter
 from metering.samples.store import SampleStore
 
 Curves = dict[str, list[float | None]]
 
 
 def use_curves(
-    store: SampleStore, session: Session, start: datetime, end: datetime, bucket: timedelta, groups: Mapping[int, int]
+    store: SampleStore,
+    session: Session,
+    start: datetime,
+    end: datetime,
+    bucket: timedelta,
+    groups: Mapping[int, int],
 ) -> dict[int, Curves]:
     """By group, then by meter: one mean per bucket of [start, end), None where nothing was measured.
 
@@ -26,7 +31,7 @@ def use_curves(
         group: {meter.name: [None] * count for meter in METERS} for group in sorted(set(groups.values()))
     }
     means = ", ".join(
-        f"sum({meter.used}) / nullif(sum({meter.held} * {_span(meter.weight)} * {meter.per_held}::DOUBLE) "
+        f"sum({meter.used}) / nullif(sum({meter.held} * {_span(meter)} * {meter.per_held}::DOUBLE) "
         f"FILTER ({meter.used} IS NOT NULL), 0)"
         for meter in METERS
     )
@@ -44,6 +49,6 @@ def use_curves(
     return curves
 
 
-def _span(weight: str) -> str:
+def _span(meter: Meter) -> str:
     """CPU is a sum over the interval, so it is held against the interval's length; levels are held against 1."""
-    return SPAN if weight == "1" else "1"
+    return SPAN if meter.is_sum else "1"

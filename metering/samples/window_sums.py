@@ -1,7 +1,7 @@
 """The store's main question: per group of machines, exact sums and pooled ratios of every meter over a window."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
@@ -12,14 +12,13 @@ from sqlalchemy.orm import Session
 
 from cloudctl.core.database import to_micros
 from metering.samples.archive import add_archived
+from metering.samples.machine_sums import ROWS_AT_ONCE, machine_sums
 from metering.samples.meters import METERS, P95, SPAN, GroupSums, Meter, MeterSums
 from metering.samples.quantile import pooled_quantiles
 from metering.samples.store import SampleStore
 from metering.store import archived_paths, rows_between
 
-# An exact quantile keeps its values in memory: so many rows go into one query, more are asked in parts.
-ROWS_AT_ONCE = 9_000_000
-# And so many values one group may have; its memory doubles as it grows.
+# So many values one group may have in a query; its memory doubles as it grows.
 ROWS_OF_ONE = 1_500_000
 
 
@@ -27,8 +26,8 @@ ROWS_OF_ONE = 1_500_000
 class Question:
     """What is asked: the window, which group each allocation belongs to, and where a holding began inside the window.
 
-    groups: allocation id -> group; machines: all machine ids, when each is a group of its own. begun: allocation
-    id -> start in µs of the unbroken holding it belongs to, for those that began after the window did.
+    groups: allocation id -> group; begun: allocation id -> start in µs of the unbroken holding it belongs to, for those
+    that began after the window did. machines: all machine ids, when each is a group of its own.
     """
 
     start: datetime
@@ -43,16 +42,14 @@ def window_sums(store: SampleStore, session: Session, question: Question) -> dic
 
     Intervals that cross the window's bounds (or a holding's begin) count pro rata in the sums, whole in the ratios.
     """
-    found: dict[int, GroupSums] = {}
     with store.opened(session, question.start, question.end) as connection:
         rows = rows_between(session, question.start, question.end)
         _name_groups(connection, question)
         if question.machines is not None:
-            for condition in _parts(question.machines, rows):
-                _read(connection, "vm", condition, found, with_quantile=True)
+            found = machine_sums(connection, question.machines, rows)
         else:
             in_one = rows <= ROWS_AT_ONCE and rows * _largest_share(question) <= ROWS_OF_ONE
-            _read(connection, "grp", "true", found, with_quantile=in_one)
+            found = _read_groups(connection, with_quantile=in_one)
             if not in_one:
                 _add_quantiles(connection, found, rows)
         _take_off_outside(connection, question, found)
@@ -91,39 +88,24 @@ def _largest_share(question: Question) -> float:
     return max(counts.values()) / counts.total()
 
 
-def _parts(machines: Sequence[int], rows: int) -> Iterator[str]:
-    """Conditions that each take some of the machines, by ranges of their ids, so that the reader can skip the rest."""
-    ordered = sorted(machines)
-    size = max(1, len(ordered) * ROWS_AT_ONCE // max(rows, 1))
-    for first in range(0, len(ordered), size):
-        part = ordered[first : first + size]
-        yield f"vm BETWEEN {part[0]} AND {part[-1]}"
-
-
-def _read(
-    connection: duckdb.DuckDBPyConnection,
-    key: str,
-    condition: str,
-    found: dict[int, GroupSums],
-    with_quantile: bool,
-) -> None:
+def _read_groups(connection: duckdb.DuckDBPyConnection, with_quantile: bool) -> dict[int, GroupSums]:
+    found: dict[int, GroupSums] = {}
     columns = ", ".join(_aggregates(meter, with_quantile) for meter in METERS)
-    query = f"SELECT {key}, {columns} FROM asked WHERE {condition} GROUP BY {key}"
-    for group, *values in connection.execute(query).fetchall():
+    for group, *values in connection.execute(f"SELECT grp, {columns} FROM asked GROUP BY grp").fetchall():
         sums = found.setdefault(group, GroupSums())
         for number, meter in enumerate(METERS):
-            part = values[number * 7 : number * 7 + 7]
+            used, held_us, measured_us, *rest = values[number * 7 : number * 7 + 7]
             sums.meters[meter.name] = MeterSums(
-                Fraction(part[0] or 0), part[1] or 0, part[2] or 0, part[3], part[4], part[5], part[6]
+                Fraction(used or 0), int(held_us or 0), int(measured_us or 0), *rest
             )
+    return found
 
 
 def _aggregates(meter: Meter, with_quantile: bool) -> str:
-    used = meter.used if meter.weight == "1" else f"{meter.used}::HUGEINT * {meter.weight}"
     known = f"CASE WHEN {meter.used} IS NOT NULL THEN {SPAN} END"
     return ", ".join(
         [
-            f"sum({used})",
+            f"sum({meter.amount})",
             f"sum({meter.held} * ({known}))",
             f"sum({known})",
             f"count({meter.used})",
@@ -152,18 +134,26 @@ def _take_off_outside(
     """Intervals that cross a bound were summed whole: takes off what lies outside, exactly."""
     start, end = to_micros(question.start), to_micros(question.end)
     key = "grp" if question.machines is None else "vm"
-    connection.execute(
-        "CREATE TEMP TABLE begun AS SELECT unnest($1::BIGINT[]) AS allocation, unnest($2::BIGINT[]) AS begin_us",
-        [list(question.begun), list(question.begun.values())],
-    )
     used = ", ".join(meter.used for meter in METERS)
     held = ", ".join(meter.held for meter in METERS)
     columns = f"{key}, start_us, end_us, {used}, {held}"
-    rows = connection.execute(
-        f"SELECT {columns}, {start}, {end} FROM asked WHERE start_us < {start} OR end_us > {end} "
-        f"UNION ALL SELECT {columns}, begin_us, {end} FROM asked JOIN begun USING (allocation) "
-        f"WHERE start_us < begin_us AND end_us > begin_us AND start_us >= {start} AND end_us <= {end}"
-    )
+    # Parts with one comparison each, so that the engine can skip what lies well inside.
+    parts = [
+        f"SELECT {columns}, {start}, {end} FROM asked WHERE start_us < {start}",
+        f"SELECT {columns}, {start}, {end} FROM asked WHERE end_us > {end} AND start_us >= {start}",
+    ]
+    if question.begun:
+        connection.execute(
+            "CREATE TEMP TABLE begun AS SELECT unnest($1::BIGINT[]) AS allocation, unnest($2::BIGINT[]) AS begin_us",
+            [list(question.begun), list(question.begun.values())],
+        )
+        first, last = min(question.begun.values()), max(question.begun.values())
+        parts.append(
+            f"SELECT {columns}, begin_us, {end} FROM asked JOIN begun USING (allocation) "
+            f"WHERE start_us < begin_us AND end_us > begin_us AND start_us >= {start} AND end_us <= {end} "
+            f"AND end_us > {first} AND start_us < {last}"
+        )
+    rows = connection.execute(" UNION ALL ".join(parts))
     for group, *row in rows.fetchall():
         _take_off(found[group], row)
 
@@ -176,7 +166,7 @@ def _take_off(sums: GroupSums, row: Sequence[Any]) -> None:
         if used is None:
             continue
         part = sums.meters[meter.name]
-        whole = used if meter.weight == "1" else used * (last - first)
+        whole = used if meter.is_sum else used * (last - first)
         part.used -= Fraction(whole * outside, last - first)
         part.held_us -= size * outside
         part.measured_us -= outside

@@ -13,7 +13,7 @@ from cloudctl.core.database import to_micros
 from cloudctl.core.quantity import Size
 from cloudctl.operations.collect_usage import sample_store
 from metering.allocations import AllocationSpan, spans_between
-from metering.samples import window_sums
+from metering.samples import machine_sums, window_sums
 from metering.samples.model import MEASURED, UNKNOWN, Sample
 from metering.samples.quantile import pooled_quantiles
 from metering.samples.store import connected
@@ -189,6 +189,7 @@ def test_large_groups_are_asked_in_two_passes_with_the_same_answer(
     whole = ask(ctx, BEGIN, BEGIN + 9 * HOUR, "cloud")
     by_machine = ask(ctx, BEGIN, BEGIN + 9 * HOUR)
     monkeypatch.setattr(window_sums, "ROWS_AT_ONCE", 41)
+    monkeypatch.setattr(machine_sums, "ROWS_AT_ONCE", 41)
     (parts,) = ask(ctx, BEGIN, BEGIN + 9 * HOUR, "cloud")
     for name, use in parts.meters.items():
         assert use._replace(p95=None) == whole[0].meters[name]._replace(p95=None)
