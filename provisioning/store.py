@@ -63,12 +63,12 @@ def vms(
 
 def vm_names(session: Session) -> dict[int, str]:
     """The name of every machine there ever was, by id."""
-    return dict(session.execute(select(VmRow.id, VmRow.name)))
+    return dict(session.execute(select(VmRow.id, VmRow.name)).tuples().all())
 
 
 def pool_codes(session: Session) -> dict[int, str]:
     """The code of every pool there ever was, by id."""
-    return dict(session.execute(select(PoolRow.id, PoolRow.code)))
+    return dict(session.execute(select(PoolRow.id, PoolRow.code)).tuples().all())
 
 
 def pools(session: Session, *, removed: bool = False) -> Sequence[PoolRow]:
