@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from cloudctl.core.errors import CloudctlError, Message
+from cloudctl.core.errors import Message, Refused
 from cloudctl.operations.demo.troupe import Troupe
 from cloudctl.operations.execute_case import execute_case
 from cloudctl.operations.roll_back_case import roll_back_case
@@ -36,9 +36,7 @@ def carry_out(troupe: Troupe, scheduled: Sequence[tuple[datetime, int]]) -> Carr
         try:
             execute_case(ctx, number)
             done += 1
-        except CloudctlError as failure:
-            if failure.exit_code != 5:
-                raise
+        except Refused:
             refused += 1
     return Carried(done, refused)
 
@@ -59,12 +57,19 @@ def report_disks(troupe: Troupe, share: float) -> int:
 
 
 def watch_and_roll_back(troupe: Troupe, at_most: int) -> list[str]:
-    """Looks at every machine under watch; takes proposed rollbacks back. Returns the machines' names."""
+    """Looks at every machine under watch and takes some back that hurt, where there is room. Returns their names."""
     ctx = troupe.acting(troupe.cast.operators[1])
     watch_cases(ctx)
     hurting = [
         case for case in list_cases(ctx, CaseQuery(state=CaseState.WATCHING)) if case["rollback_proposed"]
     ]
-    for case in hurting[:at_most]:
-        roll_back_case(ctx, case["case"], ctx.texts.message(HURTS))
-    return [case["vm"] for case in hurting[:at_most]]
+    rolled_back: list[str] = []
+    for case in hurting:
+        if len(rolled_back) == at_most:
+            break
+        try:
+            roll_back_case(ctx, case["case"], ctx.texts.message(HURTS))
+            rolled_back.append(case["vm"])
+        except Refused:
+            continue
+    return rolled_back
