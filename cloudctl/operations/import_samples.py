@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from cloudctl.core.audit import preferred_algorithm
 from cloudctl.core.database import from_micros, to_micros
-from cloudctl.core.errors import InvalidInput, Message, Problem, Refused
+from cloudctl.core.errors import InvalidInput, Message, Problem, Refused, problem
 from cloudctl.core.identity import Role
 from cloudctl.operations.collect_usage import adopt_orphans, sample_store
 from cloudctl.operations.context import Context
@@ -28,6 +28,8 @@ EVER = (datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))
 # How often an import is judged anew because samples of its time were added meanwhile.
 ATTEMPTS = 3
 IMPORT = "import"
+# So many wrong lines of a file an error lists.
+TOLD = 100
 # A file is judged as one: more memory spares it the way over the disk.
 MEMORY_LIMIT = "1500MB"
 
@@ -152,9 +154,15 @@ def _is_refused(verdict: Verdict, strict: bool) -> bool:
 
 
 def _problems(item: ImportedFile) -> list[Problem]:
-    return [
+    verdict = item.verdict
+    told = [
         Problem(f"{item.file}:{unused.line}:1", REASONS[unused.reason](unused.machine))
-        for unused in item.verdict.listed
+        for unused in verdict.listed[:TOLD]
+    ]
+    more = verdict.rejected_rows + verdict.contradicting - len(told)
+    return [
+        *told,
+        *([problem(str(item.file), "… and {count} more line(s).", count=more)] if more > 0 else []),
     ]
 
 

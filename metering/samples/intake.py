@@ -31,7 +31,13 @@ QUALITIES = {
 }
 # What a row is that is not simply new. trimmed is new all the same.
 AGAIN, TRIMMED, KNOWN, OVERLAP, CONTRADICTING = "again", "trimmed", "known", "overlap", "contradicting"
+CLOSED = "closed_period"
 FOREVER = 1 << 62
+# The rows that are taken.
+NEW = (
+    "FROM placed AS p LEFT JOIN special AS e USING (line) "
+    f"WHERE p.reason IS NULL AND coalesce(e.verdict, '{TRIMMED}') = '{TRIMMED}'"
+)
 
 # Type in SQL, and values.
 Column = tuple[str, Sequence[Any]]
@@ -89,7 +95,7 @@ class Intake:
         self._connection = connection
         self._now_us = known.now_us
         self._closed = " OR ".join(
-            f"(c.end_us > {first} AND c.end_us - c.span_us < {last})" for first, last in known.seals
+            f"(p.end_us > {first} AND p.start_us < {last})" for first, last in known.seals
         )
         machines: dict[str, Column] = {
             "name": ("VARCHAR", list(known.machines)),
@@ -111,14 +117,13 @@ class Intake:
 
         What may be taken comes first, by machine and time, the first line of an interval before its repetitions.
         """
-        closed = f"WHEN {self._closed} THEN 'closed_period'" if self._closed else ""
         self._connection.execute(
             f"""CREATE OR REPLACE TEMP TABLE placed AS
             SELECT c.* EXCLUDE (reason, name), c.end_us - c.span_us AS start_us, m.vm, h.id AS allocation, h.vcpus,
               h.memory_mib, h.storage_gib, CASE WHEN m.vm IS NULL THEN c.name END AS stranger,
               CASE WHEN c.reason IS NOT NULL THEN c.reason WHEN m.vm IS NULL THEN 'machine'
                 WHEN c.end_us > {self._now_us} THEN 'future'
-                WHEN h.id IS NULL THEN 'outside_allocation' {closed} END AS reason
+                WHEN h.id IS NULL THEN 'outside_allocation' END AS reason
             FROM candidate AS c LEFT JOIN machine AS m USING (name)
             LEFT JOIN held AS h
               ON h.vm_id = m.vm AND c.end_us > h.start_us AND c.end_us <= coalesce(h.end_us, {FOREVER})
@@ -131,6 +136,7 @@ class Intake:
         """Judges what `place` left against the file itself and against the store, and accepts what is new."""
         self._look_back()
         self._look_around()
+        self._spare_the_closed()
         self._accept()
         return self._verdict()
 
@@ -188,6 +194,17 @@ class Intake:
         self._connection.execute("DELETE FROM special WHERE line IN (SELECT line FROM around)")
         self._connection.execute("INSERT INTO special SELECT line, start_us, verdict FROM around")
 
+    def _spare_the_closed(self) -> None:
+        """Nothing new comes into a closed period; what is known of it may be read again."""
+        if not self._closed:
+            return
+        self._connection.execute(
+            f"""CREATE OR REPLACE TEMP TABLE closed AS SELECT p.line, p.start_us, '{CLOSED}' AS verdict {NEW}
+            AND ({self._closed})"""
+        )
+        self._connection.execute("DELETE FROM special WHERE line IN (SELECT line FROM closed)")
+        self._connection.execute("INSERT INTO special SELECT line, start_us, verdict FROM closed")
+
     def _accept(self) -> None:
         values = {name: f"p.{name}" for name in COLUMNS} | {
             quality: f"CASE WHEN p.{used} IS NULL THEN 'unknown' ELSE 'measured' END"
@@ -195,14 +212,10 @@ class Intake:
         }
         values["start_us"] = "coalesce(e.start_us, p.start_us)"
         columns = ", ".join(values[name] for name in COLUMNS)
-        new = (
-            "FROM placed AS p LEFT JOIN special AS e USING (line) "
-            f"WHERE p.reason IS NULL AND coalesce(e.verdict, '{TRIMMED}') = '{TRIMMED}'"
-        )
-        self._connection.execute(f"INSERT INTO accepted SELECT {columns} {new}")
+        self._connection.execute(f"INSERT INTO accepted SELECT {columns} {NEW}")
         self._connection.execute(
             f"""INSERT INTO reported SELECT vm, max(end_us), arg_max(reported_vcpus, end_us),
-            arg_max(reported_memory_mib, end_us), arg_max(reported_storage_gib, end_us) {new}
+            arg_max(reported_memory_mib, end_us), arg_max(reported_storage_gib, end_us) {NEW}
             AND coalesce(reported_vcpus, reported_memory_mib, reported_storage_gib) IS NOT NULL GROUP BY vm"""
         )
 
@@ -210,8 +223,7 @@ class Intake:
         special = dict(self._all("SELECT verdict, count(*) FROM special GROUP BY verdict"))
         reasons = dict(self._all("SELECT coalesce(reason, ''), count(*) FROM placed GROUP BY ALL"))
         right = reasons.pop("", 0)
-        if special.get(OVERLAP):
-            reasons[OVERLAP] = special[OVERLAP]
+        reasons |= {verdict: special[verdict] for verdict in (OVERLAP, CLOSED) if verdict in special}
         return Verdict(
             rows=self._count("placed"),
             accepted=right - sum(special.values()) + special.get(TRIMMED, 0),
@@ -224,7 +236,8 @@ class Intake:
                 Unused(*row)
                 for row in self._all(
                     f"""SELECT line, reason, stranger FROM placed WHERE reason IS NOT NULL
-                    UNION ALL SELECT line, verdict, NULL FROM special WHERE verdict IN ('{OVERLAP}', '{CONTRADICTING}')
+                    UNION ALL SELECT line, verdict, NULL FROM special
+                    WHERE verdict IN ('{OVERLAP}', '{CLOSED}', '{CONTRADICTING}')
                     ORDER BY 1 LIMIT {LISTED}"""
                 )
             ),

@@ -239,11 +239,13 @@ def test_a_row_goes_by_what_was_held_at_its_end(ctx: Any, vm: int, estate: Any, 
 
 
 def test_nothing_is_added_to_a_closed_period(ctx: Any, vm: int, write: Any) -> None:
+    take(ctx, write(line("web", 5)))
     seal = Seal(datetime(2026, 9, 2, tzinfo=UTC), datetime(2026, 9, 2, 0, 7, tzinfo=UTC))
     with ctx.writing() as session:
         mark_sealed(session, [], seal, ctx.clock.now())
     verdict = take(ctx, write(line("web", 5), line("web", 10), line("web", 15)))
-    assert (verdict.accepted, dict(verdict.rejected)) == (1, {"closed_period": 2})
+    assert (verdict.known, verdict.accepted, dict(verdict.rejected)) == (1, 1, {"closed_period": 1})
+    assert [(unused.line, unused.reason) for unused in verdict.listed] == [(3, "closed_period")]
 
 
 def test_an_import_stands_in_the_audit_chain(ctx: Any, vm: int, write: Any) -> None:
