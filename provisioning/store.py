@@ -63,12 +63,12 @@ def vms(
 
 def vm_names(session: Session) -> dict[int, str]:
     """The name of every machine there ever was, by id."""
-    return dict(session.execute(select(VmRow.id, VmRow.name)).tuples().all())
+    return {number: name for number, name in session.execute(select(VmRow.id, VmRow.name))}  # noqa: C416
 
 
 def pool_codes(session: Session) -> dict[int, str]:
     """The code of every pool there ever was, by id."""
-    return dict(session.execute(select(PoolRow.id, PoolRow.code)).tuples().all())
+    return {number: code for number, code in session.execute(select(PoolRow.id, PoolRow.code))}  # noqa: C416
 
 
 def pools(session: Session, *, removed: bool = False) -> Sequence[PoolRow]:
