@@ -9,7 +9,6 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from cloudctl.core.audit import preferred_algorithm
 from cloudctl.core.database import from_micros, to_micros
 from cloudctl.core.errors import InvalidInput, Message, Problem, Refused, problem
 from cloudctl.core.identity import Role
@@ -28,6 +27,8 @@ EVER = (datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))
 # How often an import is judged anew because samples of its time were added meanwhile.
 ATTEMPTS = 3
 IMPORT = "import"
+# Of the file that was read: anybody can compute it anywhere, and processors have it built in.
+ALGORITHM = "sha256"
 # So many wrong lines of a file an error lists.
 TOLD = 100
 # A file is judged as one: more memory spares it the way over the disk.
@@ -170,7 +171,6 @@ def _enter(ctx: Context, session: Session, store: SampleStore, batch: _Batch) ->
     for part in batch.parts:
         store.enter_staged(session, part, IMPORT)
     keep_reported_sizes(session, batch.reported)
-    algorithm = preferred_algorithm()
     for item in batch.files:
         if not item.verdict.accepted:
             continue
@@ -178,8 +178,8 @@ def _enter(ctx: Context, session: Session, store: SampleStore, batch: _Batch) ->
             session,
             file=item.file.name,
             format=item.format,
-            algorithm=algorithm,
-            hash=file_hash(item.file, algorithm),
+            algorithm=ALGORITHM,
+            hash=file_hash(item.file, ALGORITHM),
             imported_at=ctx.clock.now(),
             actor=ctx.actor.login,
             accepted=item.verdict.accepted,
@@ -193,7 +193,7 @@ def _enter(ctx: Context, session: Session, store: SampleStore, batch: _Batch) ->
             item.file.name,
             number=row.id,
             format=item.format,
-            algorithm=algorithm,
+            algorithm=ALGORITHM,
             hash=row.hash,
             accepted=row.accepted,
             known=row.known,
