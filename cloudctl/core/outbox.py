@@ -22,9 +22,7 @@ class Notice:
     about: str
 
 
-def post(
-    session: Session, now: datetime, recipient: str, subject: str, body: str, about: str
-) -> OutboxRow:
+def post(session: Session, now: datetime, recipient: str, subject: str, body: str, about: str) -> OutboxRow:
     """A notice to `recipient` (a unit's contact, else its code). about: what it concerns, like "case 12"."""
     row = OutboxRow(created_at=now, recipient=recipient, subject=subject, body=body, about=about)
     session.add(row)
