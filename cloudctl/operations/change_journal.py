@@ -31,7 +31,8 @@ UNDER_WAY = (ChangeState.PLANNED, ChangeState.RUNNING, ChangeState.ORDERED)
 
 @dataclass(frozen=True, slots=True)
 class LedgerJournal:
-    """One change's journal. before_resize is called right before a cloud is asked to change a size."""
+    """One change's journal. before_resize is called right before a cloud is asked to change a size,
+    or to delete a machine, whose last minutes count too."""
 
     ctx: Context
     change_id: int
@@ -45,7 +46,7 @@ class LedgerJournal:
             row = self._row(session, entry)
             row.state = StepState.RUNNING
             row.started_at = row.started_at or self.ctx.clock.now()
-        if entry.step.kind == StepKind.RESIZE:
+        if entry.step.kind in (StepKind.RESIZE, StepKind.DELETE):
             self.before_resize(entry)
 
     def finish(self, finished: tuple[Entry, Applied] | None, *, is_last: bool) -> None:

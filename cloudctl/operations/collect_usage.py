@@ -243,7 +243,7 @@ def _drive_batch(
     samples: list[Sample] = []
     with ctx.writing() as session:
         states = {code: _state(session, pool_id) for code, pool_id in pool_ids.items()}
-        held = {code: held_at(session, pool_id, clock.now()) for code, pool_id in pool_ids.items()}
+        held = {code: held_at(session, pool_id, instants[0]) for code, pool_id in pool_ids.items()}
         last: dict[str, PoolSwept] = {}
         ahead = [
             run
