@@ -1,5 +1,6 @@
 """`cloudctl meter`: sweeps, imports, and the state of the samples."""
 
+import sys
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -160,7 +161,9 @@ def import_command(
     with run.open() as ctx:
         from cloudctl.operations.import_samples import import_samples
 
-        done = import_samples(ctx, list(files), format=layout, strict=strict, dry_run=dry_run)
+        done = import_samples(
+            ctx, list(files), format=layout, strict=strict, dry_run=dry_run, on_file=_tell_file
+        )
         show_list([item.as_row() for item in done], output, IMPORT_COLUMNS, ctx.site.zone)
         for item in done:
             _tell_unused(item, ctx.texts)
@@ -188,6 +191,12 @@ def compact(run: Run, dry_run: bool, yes: bool, output: str) -> None:
             show_list(rows, output, ["day", "kind", "files"], ctx.site.zone, labels={"kind": "sample_file"})
             return
         show_record(asdict(compact_samples(ctx)), output, ctx.site.zone)
+
+
+def _tell_file(path: Path) -> None:
+    """Progress, for a person who is watching."""
+    if sys.stderr.isatty():
+        say("Reading {file} …", file=path)
 
 
 def _outcome_row(outcome: "SweepOutcome") -> dict[str, Any]:

@@ -9,6 +9,7 @@ from cloudctl.operations.context import Context
 from metering.samples.archive import archive_days
 from metering.samples.compaction import Merge, discard_replaced, enter_merged, merged, plan_merges
 from metering.samples.recovery import recover
+from metering.samples.store import writable
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def compact_samples(ctx: Context) -> Compaction:
         removed += recover(session, store, lambda _: False).removed
     merges = files = rows = dropped = contradicting = 0
     for merge in plan_compaction(ctx):
-        with merged(store, merge) as done, ctx.writing() as session:
+        with writable(), merged(store, merge) as done, ctx.writing() as session:
             if not enter_merged(session, store, done):
                 continue
             merges += 1
@@ -59,7 +60,7 @@ def archive_samples(ctx: Context) -> list[str]:
     ctx.actor.require(Role.OPERATOR)
     store = sample_store(ctx)
     before = ctx.clock.now() - timedelta(days=ctx.settings.metering.raw_days)
-    with ctx.writing() as session:
+    with writable(), ctx.writing() as session:
         days = archive_days(session, store, before)
         if days:
             ctx.record(session, "samples.archive", days[0], days=len(days), last=days[-1])

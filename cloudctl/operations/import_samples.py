@@ -18,7 +18,7 @@ from metering.allocations import spans_between
 from metering.samples.files import file_hash
 from metering.samples.formats import SourceFile, describe_file, read_candidates
 from metering.samples.intake import Intake, Known, Verdict
-from metering.samples.store import SampleStore, Staged, connected
+from metering.samples.store import SampleStore, Staged, connected, writable
 from metering.store import ReportedSize, keep_import, keep_reported_sizes, newest_source, seals
 from provisioning.store import vms
 
@@ -84,7 +84,7 @@ def import_samples(
     with ctx.writing() as session:
         adopt_orphans(session, store, ctx.clock.now())
     for _ in range(ATTEMPTS):
-        with _judged(ctx, store, files, on_file) as batch:
+        with writable(), _judged(ctx, store, files, on_file) as batch:
             _refuse_wrong(batch.files, strict=strict)
             if dry_run or not batch.parts:
                 return batch.files

@@ -217,6 +217,19 @@ def connected(folder: Path, memory_limit: str = MEMORY_LIMIT) -> Iterator[duckdb
         connection.close()
 
 
+@contextmanager
+def writable() -> Iterator[None]:
+    """What the disk refuses is told as such. A sweep does not use it: it goes on, and stands as a gap."""
+    try:
+        yield
+    except OSError as failure:
+        raise Unreachable(
+            "The sample store cannot be written: {reason}",
+            reason=failure.strerror or str(failure),
+            hint=Message("Nothing was changed. Make room, then try again."),
+        ) from failure
+
+
 def source_of(paths: Sequence[str]) -> str:
     """The FROM item of these files; of none, an empty one with the same columns."""
     if not paths:

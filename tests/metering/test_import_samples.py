@@ -1,5 +1,6 @@
 """Importing files of recorded usage: what is taken, what is not and why, and that twice is once."""
 
+import errno
 import gzip
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 
 from cloudctl.core.audit import verify
-from cloudctl.core.errors import InvalidInput
+from cloudctl.core.errors import InvalidInput, Unreachable
 from cloudctl.operations.collect_usage import sample_store
 from cloudctl.operations.import_samples import import_samples
 from metering.store import Seal, mark_sealed, reported_sizes
@@ -256,3 +257,19 @@ def test_an_import_stands_in_the_audit_chain(ctx: Any, vm: int, write: Any) -> N
         entry = session.query(AuditRow).filter_by(action="samples.import").one()
         assert entry.subject == "use.csv"
         assert entry.detail["accepted"] == 1
+
+
+def test_on_a_full_disk_nothing_of_an_import_is_kept(ctx: Any, vm: int, write: Any, monkeypatch: Any) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path = write(line("web", 5))
+    with monkeypatch.context() as patch:
+        patch.setattr("metering.samples.files._write_batches", full)
+        with pytest.raises(Unreachable, match="No space left"):
+            take(ctx, path)
+    assert stored(ctx) == []
+    assert not [
+        item for item in (ctx.home / "samples").rglob("*") if item.name.endswith((".tmp", ".parquet"))
+    ]
+    assert take(ctx, path).accepted == 1

@@ -13,7 +13,7 @@ import pytest
 
 from cloudctl.core.clock import DrivenClock
 from cloudctl.core.database import to_micros
-from cloudctl.core.errors import Refused
+from cloudctl.core.errors import Refused, Unreachable
 from cloudctl.operations.collect_usage import sample_store, sweep
 from cloudctl.operations.compact_samples import archive_samples, compact_samples
 from cloudctl.operations.context import open_context
@@ -225,7 +225,7 @@ def test_a_full_disk_while_merging_leaves_all_as_it_was(ctx: Any, monkeypatch: A
 
     with monkeypatch.context() as patch:
         patch.setattr("metering.samples.files._write_batches", full)
-        with pytest.raises(OSError, match="No space"):
+        with pytest.raises(Unreachable, match="No space"):
             compact_samples(ctx)
     assert (everything(ctx), on_disk(ctx)) == (before, files)
     assert compact_samples(ctx).merges == 1
@@ -305,8 +305,6 @@ def test_sealed_days_are_never_given_up(ctx: Any) -> None:
 
 
 def test_the_store_says_what_is_wrong_with_a_damaged_file(ctx: Any) -> None:
-    from cloudctl.core.errors import Unreachable
-
     append(ctx, DAY + timedelta(minutes=5))
     next((ctx.home / "samples").rglob("*.parquet")).write_bytes(b"PAR1")
     with pytest.raises(Unreachable, match="cannot be read"):
