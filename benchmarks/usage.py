@@ -46,6 +46,7 @@ columns = ", ".join(
     for used, held, weight in METERS.values()
 )
 connection = duckdb.connect(config={"memory_limit": "640MB", "preserve_insertion_order": "false"})
+connection.execute("SET enable_progress_bar = false")
 portion = max(1, 9_000_000 // (8640))
 for _ in range(int(runs)):
     for start in range(1, int(machines) + 1, portion):

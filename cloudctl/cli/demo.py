@@ -126,7 +126,7 @@ def _line(at: datetime, message: Message) -> str:
 
 def _print_summary(summary: Mapping[str, Any]) -> None:
     """A few lines for people; the same figures come as a record with -o json."""
-    shares = {key: f"{value * 100:.1f} %" for key, value in summary.items() if isinstance(value, float)}
+    shares = {key: f"{value * 100:.2f} %" for key, value in summary.items() if isinstance(value, float)}
     counts = {key: f"{value:,}" for key, value in summary.items() if isinstance(value, int)}
     values: dict[str, Any] = {**summary, **counts, **shares}
     found = translate("no difference") if summary["verified"] else translate("DIFFERENCES")

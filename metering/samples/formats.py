@@ -127,7 +127,7 @@ def _cloudctl_query(connection: duckdb.DuckDBPyConnection, file: SourceFile) -> 
     return f"""
     WITH field AS ({source}), number AS (SELECT line, is_whole, {", ".join(f'"{name}"' for name in fields)},
       {_instant()} AS end_us, {_state(fields)} AS in_state, {numbers} FROM field)
-    SELECT line, trim(vm) AS name, end_us, round(n_interval_s * {MICROS})::BIGINT AS span_us, in_state AS state,
+    SELECT line, {_bare_text("vm")} AS name, end_us, round(n_interval_s * {MICROS})::BIGINT AS span_us, in_state AS state,
       {_off_is_zero("cpu_core_seconds", 10**9)} AS cpu_ns, {_off_is_zero("cpu_steal_core_seconds", 10**9)} AS steal_ns,
       {_off_is_zero("memory_used_mib", 1 << 20)} AS memory_used_bytes,
       {_scaled("storage_used_gib", 1 << 30)} AS storage_used_bytes,
@@ -158,7 +158,12 @@ def _state(fields: Mapping[str, str]) -> str:
     """The state said; unsaid, a machine of which anything is known was running."""
     unsaid = " AND ".join(f"\"{use}\" = ''" for use in USES if use in fields)
     guessed = f"CASE WHEN {unsaid} THEN 'unknown' ELSE 'running' END"
-    return f"coalesce(nullif(trim(state), ''), {guessed})"
+    return f"coalesce(nullif({_bare_text('state')}, ''), {guessed})"
+
+
+def _bare_text(name: str) -> str:
+    """A text without blanks around it. Trimming is dear, and hardly any text needs it."""
+    return f"CASE WHEN contains({name}, ' ') THEN trim({name}) ELSE {name} END"
 
 
 def _scaled(name: str, factor: int) -> str:
@@ -180,7 +185,7 @@ def _cloudctl_reason(fields: Mapping[str, str]) -> str:
     ]
     off = f"in_state = 'off' AND ({' OR '.join(uses) or 'false'})"
     span = f"n_interval_s * {MICROS} >= 1 AND n_interval_s <= {LONGEST_S}"
-    return f"""CASE WHEN is_whole AND trim(vm) <> '' AND end_us IS NOT NULL AND {fine} AND {span}
+    return f"""CASE WHEN is_whole AND {_bare_text("vm")} <> '' AND end_us IS NOT NULL AND {fine} AND {span}
         AND in_state IN {STATES} AND NOT ({off}) THEN NULL
       WHEN NOT is_whole THEN 'columns' WHEN trim(coalesce(vm, '')) = '' THEN 'machine_missing'
       WHEN end_us IS NULL THEN 'time' WHEN {negative} THEN 'negative' WHEN NOT ({fine}) THEN 'number'
@@ -244,7 +249,7 @@ def _bitbrains_query(file: SourceFile) -> str:
 def _cut(delimiter: str) -> str:
     """The lines after the header cut into fields; empty lines are no rows. Quotes protect nothing and are dropped."""
     bare = """CASE WHEN contains(t, '"') THEN replace(t, '"', '') ELSE t END"""
-    return f"SELECT line, string_split({bare}, '{delimiter}') AS f FROM line WHERE line > 1 AND trim(t) <> ''"
+    return f"SELECT line, string_split({bare}, '{delimiter}') AS f FROM line WHERE line > 1 AND t <> ''"
 
 
 def _lines(file: SourceFile) -> str:
