@@ -127,7 +127,8 @@ def _cloudctl_query(connection: duckdb.DuckDBPyConnection, file: SourceFile) -> 
     return f"""
     WITH field AS ({source}), number AS (SELECT line, is_whole, {", ".join(f'"{name}"' for name in fields)},
       {_instant()} AS end_us, {_state(fields)} AS in_state, {numbers} FROM field)
-    SELECT line, {_bare_text("vm")} AS name, end_us, round(n_interval_s * {MICROS})::BIGINT AS span_us, in_state AS state,
+    SELECT line, {_bare_text("vm")} AS name, end_us, round(n_interval_s * {MICROS})::BIGINT AS span_us,
+      in_state AS state,
       {_off_is_zero("cpu_core_seconds", 10**9)} AS cpu_ns, {_off_is_zero("cpu_steal_core_seconds", 10**9)} AS steal_ns,
       {_off_is_zero("memory_used_mib", 1 << 20)} AS memory_used_bytes,
       {_scaled("storage_used_gib", 1 << 30)} AS storage_used_bytes,
@@ -249,7 +250,7 @@ def _bitbrains_query(file: SourceFile) -> str:
 def _cut(delimiter: str) -> str:
     """The lines after the header cut into fields; empty lines are no rows. Quotes protect nothing and are dropped."""
     bare = """CASE WHEN contains(t, '"') THEN replace(t, '"', '') ELSE t END"""
-    return f"SELECT line, string_split({bare}, '{delimiter}') AS f FROM line WHERE line > 1 AND t <> ''"
+    return f"SELECT line, string_split({bare}, '{delimiter}') AS f FROM line WHERE line > 1 AND {_bare_text('t')} <> ''"
 
 
 def _lines(file: SourceFile) -> str:
