@@ -20,7 +20,7 @@ from cloudctl.core.identity import Role
 from cloudctl.core.settings import FILE_NAME
 from cloudctl.core.tables import PersonRow, UnitRow
 from cloudctl.operations.context import CLOCK_FILE, Context, find_actor, open_context
-from cloudctl.operations.initialise import initialise
+from cloudctl.operations.home.initialise import initialise
 
 # 2026-10-01T00:00+08:00, where every test home's clock begins.
 START = datetime(2026, 9, 30, 16, tzinfo=UTC)

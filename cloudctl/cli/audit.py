@@ -9,7 +9,7 @@ from cloudctl.cli.output import output_option, show_list, show_record
 from cloudctl.cli.run import Run
 from cloudctl.core.clock import parse_when
 from cloudctl.core.errors import Differences
-from cloudctl.operations.read_audit import audit_entries, verify_audit
+from cloudctl.operations.home.read_audit import audit_entries, verify_audit
 
 COLUMNS = ("sequence", "at", "actor", "origin", "action", "subject", "detail")
 

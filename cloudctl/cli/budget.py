@@ -33,7 +33,7 @@ def budget() -> None:
 @click.pass_obj
 def apply(run: Run, file: Path, yes: bool, dry_run: bool, output: str) -> None:
     """Put budgets in force; those the file does not name stay."""
-    from cloudctl.operations.apply_budgets import apply_budgets, plan_budgets
+    from cloudctl.operations.settlement.apply_budgets import apply_budgets, plan_budgets
 
     with run.open() as ctx:
         steps = plan_budgets(ctx, file)
@@ -63,7 +63,7 @@ def apply(run: Run, file: Path, yes: bool, dry_run: bool, output: str) -> None:
 @click.pass_obj
 def list_(run: Run, year: int | None, output: str) -> None:
     """List budgets against what was settled and what is running."""
-    from cloudctl.operations.apply_budgets import list_budgets
+    from cloudctl.operations.settlement.apply_budgets import list_budgets
 
     with run.open() as ctx:
         show_list(list_budgets(ctx, year), output, COLUMNS, ctx.site.zone, {"kind": "budget_kind"})

@@ -7,9 +7,9 @@ from cloudctl.cli.command import TranslatedCommand, TranslatedGroup
 from cloudctl.cli.output import output_option, show_list, show_record
 from cloudctl.cli.run import Run, confirm, say
 from cloudctl.core.clock import parse_when
-from cloudctl.operations.execute_change import run_change
-from cloudctl.operations.roll_back_change import is_finished, plan_roll_back, roll_back_change
-from cloudctl.operations.show_change import list_changes, show_change
+from cloudctl.operations.machines.execute_change import run_change
+from cloudctl.operations.machines.roll_back_change import is_finished, plan_roll_back, roll_back_change
+from cloudctl.operations.machines.show_change import list_changes, show_change
 
 LIST_COLUMNS = ["change", "state", "reason", "actor", "created_at", "steps_done", "steps_total"]
 STEP_COLUMNS = ["step", "kind", "vm", "state", "before", "after", "at", "error"]

@@ -8,9 +8,9 @@ import click
 from cloudctl.cli.output import output_option, show_list
 from cloudctl.cli.run import confirm, say
 from cloudctl.operations.context import Context
-from cloudctl.operations.execute_change import begin_change, run_change
-from cloudctl.operations.plan_change import ChangePlan
-from cloudctl.operations.show_change import ChangeOutcome
+from cloudctl.operations.machines.execute_change import begin_change, run_change
+from cloudctl.operations.machines.plan_change import ChangePlan
+from cloudctl.operations.machines.show_change import ChangeOutcome
 
 PLAN_COLUMNS = ["step", "kind", "target", "before", "after", "live"]
 

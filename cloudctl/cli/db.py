@@ -8,12 +8,12 @@ from cloudctl.cli.command import TranslatedGroup
 from cloudctl.cli.output import output_option, show_record
 from cloudctl.cli.run import Run, confirm, say
 from cloudctl.core.errors import Differences
-from cloudctl.operations.back_up import back_up, plan_backup
-from cloudctl.operations.check_ledger import check_ledger
-from cloudctl.operations.restore_home import RestorePlan, plan_restore
-from cloudctl.operations.restore_home import restore as carry_out_restore
-from cloudctl.operations.upgrade_ledger import plan_upgrade
-from cloudctl.operations.upgrade_ledger import upgrade as carry_out_upgrade
+from cloudctl.operations.home.back_up import back_up, plan_backup
+from cloudctl.operations.home.check_ledger import check_ledger
+from cloudctl.operations.home.restore_home import RestorePlan, plan_restore
+from cloudctl.operations.home.restore_home import restore as carry_out_restore
+from cloudctl.operations.home.upgrade_ledger import plan_upgrade
+from cloudctl.operations.home.upgrade_ledger import upgrade as carry_out_upgrade
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 YES = click.option("--yes", is_flag=True, help="Answer yes to the question.")

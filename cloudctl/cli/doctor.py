@@ -8,7 +8,7 @@ from cloudctl.cli.command import TranslatedCommand, translate
 from cloudctl.cli.output import output_option, show_list
 from cloudctl.cli.run import Run
 from cloudctl.core.errors import Differences
-from cloudctl.operations.diagnose_home import Health, diagnose
+from cloudctl.operations.home.diagnose_home import Health, diagnose
 
 
 @click.command(

@@ -6,7 +6,7 @@ from cloudctl.cli.command import TranslatedCommand
 from cloudctl.cli.output import output_option, show_list
 from cloudctl.cli.run import Run
 from cloudctl.core.errors import Differences, Unreachable, problem
-from cloudctl.operations.find_drift import find_drift
+from cloudctl.operations.machines.find_drift import find_drift
 
 COLUMNS = ["kind", "vm", "pool", "expected", "found"]
 

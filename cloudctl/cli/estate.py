@@ -7,7 +7,7 @@ import click
 from cloudctl.cli.command import TranslatedGroup
 from cloudctl.cli.output import output_option, show_list, show_record
 from cloudctl.cli.run import Run
-from cloudctl.operations import show_estate
+from cloudctl.operations.estate import show_estate
 
 if TYPE_CHECKING:
     from cloudctl.operations.context import Context

@@ -9,8 +9,8 @@ from cloudctl.cli.output import output_option, show_list
 from cloudctl.cli.review_steps import step_options
 from cloudctl.cli.run import Run, confirm, say
 from cloudctl.core.clock import parse_when
-from cloudctl.operations.change_exemptions import add_exemption, end_exemption, list_exemptions
 from cloudctl.operations.rehearsal import rehearsal
+from cloudctl.operations.review.change_exemptions import add_exemption, end_exemption, list_exemptions
 from policies.exemption import BY_HAND, ExemptionKind
 
 if TYPE_CHECKING:

@@ -39,7 +39,7 @@ def hold() -> None:
 @click.pass_obj
 def list_(run: Run, history: bool, output: str) -> None:
     """List proposed and placed holds."""
-    from cloudctl.operations.decide_hold import list_holds
+    from cloudctl.operations.settlement.decide_hold import list_holds
 
     with run.open() as ctx:
         show_list(list_holds(ctx, history=history), output, COLUMNS, ctx.site.zone, LABELS)
@@ -60,7 +60,7 @@ def list_(run: Run, history: bool, output: str) -> None:
 @click.pass_obj
 def place(run: Run, unit: str, ground: str, reason: str, yes: bool, dry_run: bool, output: str) -> None:
     """Place a hold on a unit (finance), or propose one (operator)."""
-    from cloudctl.operations.decide_hold import place_hold, plan_hold
+    from cloudctl.operations.settlement.decide_hold import place_hold, plan_hold
     from policies.funding.model import HoldGround
 
     with run.open() as ctx:
@@ -83,7 +83,7 @@ def place(run: Run, unit: str, ground: str, reason: str, yes: bool, dry_run: boo
 @click.pass_obj
 def lift(run: Run, number: int, reason: str, yes: bool, dry_run: bool, output: str) -> None:
     """Lift a hold, or turn a proposed one down (finance)."""
-    from cloudctl.operations.decide_hold import lift_hold, plan_lift
+    from cloudctl.operations.settlement.decide_hold import lift_hold, plan_lift
 
     with run.open() as ctx:
         plan = plan_lift(ctx, number, reason)

@@ -4,7 +4,7 @@ import click
 
 from cloudctl.cli.command import TranslatedCommand
 from cloudctl.cli.run import Run, say
-from cloudctl.operations.initialise import initialise
+from cloudctl.operations.home.initialise import initialise
 
 
 @click.command(

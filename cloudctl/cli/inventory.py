@@ -15,10 +15,10 @@ from cloudctl.core.errors import Differences
 from cloudctl.core.inventory.draft import load_draft
 from cloudctl.core.inventory.plan import Plan, is_saved_plan, load_plan, save_plan
 from cloudctl.core.yaml_source import read_text
-from cloudctl.operations.apply_inventory import apply_inventory, require_reach, require_rights
-from cloudctl.operations.export_inventory import export_inventory
-from cloudctl.operations.plan_inventory import plan_again, plan_inventory
-from cloudctl.operations.show_estate import show_inventory
+from cloudctl.operations.estate.apply_inventory import apply_inventory, require_reach, require_rights
+from cloudctl.operations.estate.export_inventory import export_inventory
+from cloudctl.operations.estate.plan_inventory import plan_again, plan_inventory
+from cloudctl.operations.estate.show_estate import show_inventory
 
 if TYPE_CHECKING:
     from cloudctl.operations.context import Context

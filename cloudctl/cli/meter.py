@@ -15,8 +15,8 @@ from cloudctl.cli.usage import from_option, read_window, to_option
 from cloudctl.core.clock import parse_when
 
 if TYPE_CHECKING:
-    from cloudctl.operations.collect_usage import SweepOutcome
-    from cloudctl.operations.import_samples import ImportedFile
+    from cloudctl.operations.usage.import_samples import ImportedFile
+    from cloudctl.operations.usage.sweep_outcome import SweepOutcome
 
 YES = click.option("--yes", is_flag=True, help="Answer yes; this command does not ask.")
 IMPORT_COLUMNS = [
@@ -55,7 +55,7 @@ def meter() -> None:
 def sweep(run: Run, pools: Sequence[str], dry_run: bool, yes: bool, output: str) -> None:
     """Measure every machine once, now."""
     with run.open() as ctx:
-        from cloudctl.operations import collect_usage
+        from cloudctl.operations.usage import collect_usage
 
         outcome = collect_usage.sweep(ctx, list(pools) or None, dry_run=dry_run)
         show_record(_outcome_row(outcome), output, ctx.site.zone)
@@ -74,7 +74,7 @@ def sweep(run: Run, pools: Sequence[str], dry_run: bool, yes: bool, output: str)
 def run(run: Run, until: str | None, dry_run: bool, yes: bool) -> None:
     """Sweep on the grid until told to stop."""
     with run.open() as ctx:
-        from cloudctl.operations.run_sweeps import plan_sweeps, run_sweeps
+        from cloudctl.operations.usage.run_sweeps import plan_sweeps, run_sweeps
 
         end = parse_when(until, ctx.site.zone, "--until") if until else None
         if dry_run:
@@ -90,7 +90,7 @@ def run(run: Run, until: str | None, dry_run: bool, yes: bool) -> None:
 def status(run: Run, output: str) -> None:
     """Show the sample store and the last sweeps."""
     with run.open() as ctx:
-        from cloudctl.operations.show_coverage import meter_status
+        from cloudctl.operations.usage.show_coverage import meter_status
 
         record = meter_status(ctx)
         if output != "table":
@@ -118,7 +118,7 @@ def status(run: Run, output: str) -> None:
 def coverage(run: Run, machines: Sequence[str], start: str | None, end: str | None, output: str) -> None:
     """Show what part of the time was measured, and why the rest was not."""
     with run.open() as ctx:
-        from cloudctl.operations.show_coverage import show_coverage
+        from cloudctl.operations.usage.show_coverage import show_coverage
 
         rows = show_coverage(ctx, *read_window(ctx, start, end), machines)
         if output != "table":
@@ -159,7 +159,7 @@ def import_command(
 ) -> None:
     """Import recorded usage from CSV, CSV.gz or Parquet files."""
     with run.open() as ctx:
-        from cloudctl.operations.import_samples import import_samples
+        from cloudctl.operations.usage.import_samples import import_samples
 
         done = import_samples(
             ctx, list(files), format=layout, strict=strict, dry_run=dry_run, on_file=_tell_file
@@ -181,7 +181,7 @@ def compact(run: Run, dry_run: bool, yes: bool, output: str) -> None:
     with run.open() as ctx:
         from dataclasses import asdict
 
-        from cloudctl.operations.compact_samples import compact_samples, plan_compaction
+        from cloudctl.operations.usage.compact_samples import compact_samples, plan_compaction
 
         if dry_run:
             rows = [
@@ -241,7 +241,7 @@ def _reason(code: str, texts: Any) -> str:
 
 def _tell_unused(item: "ImportedFile", texts: Any) -> None:
     """The lines that were not taken, on stderr, with their places and reasons."""
-    from cloudctl.operations.import_samples import REASONS
+    from cloudctl.operations.usage.import_samples import REASONS
 
     verdict = item.verdict
     for unused in verdict.listed[:TOLD]:

@@ -4,7 +4,7 @@ import click
 
 from cloudctl.cli.command import TranslatedCommand
 from cloudctl.cli.run import Run
-from cloudctl.operations.show_metrics import exposition
+from cloudctl.operations.usage.show_metrics import exposition
 
 
 @click.command(cls=TranslatedCommand, examples=["cloudctl metrics", "cloudctl metrics | grep sweep_age"])

@@ -12,8 +12,8 @@ from cloudctl.cli.review_rule import rule
 from cloudctl.cli.run import Run, say
 from cloudctl.core.clock import parse_when
 from cloudctl.core.errors import UsageError
-from cloudctl.operations.open_review import open_review
-from cloudctl.operations.show_cases import CaseQuery, list_cases, show_case
+from cloudctl.operations.review.open_review import open_review
+from cloudctl.operations.review.show_cases import CaseQuery, list_cases, show_case
 from policies.panel import CaseState
 from policies.underuse import CaseKind
 

@@ -11,10 +11,10 @@ from cloudctl.cli.review_steps import require_choice, step_options, step_text
 from cloudctl.cli.run import Run, confirm, say
 from cloudctl.core.clock import parse_when
 from cloudctl.core.errors import UsageError
-from cloudctl.operations.case_steps import CaseStep
-from cloudctl.operations.execute_case import check_execute, execute_case
-from cloudctl.operations.roll_back_case import planned_rollback, roll_back_case
-from cloudctl.operations.watch_cases import finish_watch, watch_cases
+from cloudctl.operations.review.case_steps import CaseStep
+from cloudctl.operations.review.execute_case import check_execute, execute_case
+from cloudctl.operations.review.roll_back_case import planned_rollback, roll_back_case
+from cloudctl.operations.review.watch_cases import finish_watch, watch_cases
 
 if TYPE_CHECKING:
     from cloudctl.operations.context import Context

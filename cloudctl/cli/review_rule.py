@@ -9,8 +9,8 @@ from cloudctl.cli.command import TranslatedGroup
 from cloudctl.cli.output import output_option, show_list, show_record
 from cloudctl.cli.review_steps import step_options
 from cloudctl.cli.run import Run, confirm, say
-from cloudctl.operations.change_rule import approve_rule, list_rules, propose_rule, show_rule
 from cloudctl.operations.rehearsal import rehearsal
+from cloudctl.operations.review.change_rule import approve_rule, list_rules, propose_rule, show_rule
 
 if TYPE_CHECKING:
     from cloudctl.operations.context import Context

@@ -10,15 +10,15 @@ from cloudctl.cli.output import output_option, show_list
 from cloudctl.cli.run import Run, confirm, say
 from cloudctl.core.clock import parse_when
 from cloudctl.core.errors import UsageError
-from cloudctl.operations.answer_case import answer_case
-from cloudctl.operations.appeal_case import appeal_case
-from cloudctl.operations.case_steps import CaseStep
-from cloudctl.operations.decide_case import decidable_cases, decide_cases
-from cloudctl.operations.notify_case import notify_cases
 from cloudctl.operations.rehearsal import rehearsal
-from cloudctl.operations.review_deadlines import pass_review_deadlines
-from cloudctl.operations.schedule_case import schedule_case
-from cloudctl.operations.vote_case import vote_case
+from cloudctl.operations.review.answer_case import answer_case
+from cloudctl.operations.review.appeal_case import appeal_case
+from cloudctl.operations.review.case_steps import CaseStep
+from cloudctl.operations.review.decide_case import decidable_cases, decide_cases
+from cloudctl.operations.review.notify_case import notify_cases
+from cloudctl.operations.review.review_deadlines import pass_review_deadlines
+from cloudctl.operations.review.schedule_case import schedule_case
+from cloudctl.operations.review.vote_case import vote_case
 from policies.panel import Answer, Decision
 
 if TYPE_CHECKING:

@@ -58,7 +58,7 @@ for command in (waive, adjust, verify, export):
 @click.pass_obj
 def draft(run: Run, period: str, yes: bool, dry_run: bool, output: str) -> None:
     """Compute a month's statements, as often as wanted until they are issued."""
-    from cloudctl.operations.draft_settlement import draft_settlement
+    from cloudctl.operations.settlement.draft_settlement import draft_settlement
 
     with run.open() as ctx:
         done = draft_settlement(rehearsed(ctx) if dry_run else ctx, period)
@@ -80,7 +80,7 @@ def draft(run: Run, period: str, yes: bool, dry_run: bool, output: str) -> None:
 @click.pass_obj
 def list_(run: Run, output: str) -> None:
     """List the months drafted so far."""
-    from cloudctl.operations.read_settlement import list_settlements
+    from cloudctl.operations.settlement.read_settlement import list_settlements
 
     with run.open() as ctx:
         show_list(list_settlements(ctx), output, MONTHS, ctx.site.zone, {"state": "period_state"})
@@ -92,7 +92,7 @@ def list_(run: Run, output: str) -> None:
 @click.pass_obj
 def show(run: Run, what: str, output: str) -> None:
     """Show a month with its statements, or one statement with its lines."""
-    from cloudctl.operations.read_settlement import show_settlement, show_statement
+    from cloudctl.operations.settlement.read_settlement import show_settlement, show_statement
 
     with run.open() as ctx:
         is_month = _is_month(what)
@@ -115,7 +115,7 @@ def show(run: Run, what: str, output: str) -> None:
 @click.pass_obj
 def issue(run: Run, period: str, statement: str | None, yes: bool, dry_run: bool, output: str) -> None:
     """Number the drafted statements and send them to their units."""
-    from cloudctl.operations.issue_statements import issue_statements
+    from cloudctl.operations.settlement.issue_statements import issue_statements
 
     with run.open() as ctx:
         is_done = decide(
@@ -142,7 +142,7 @@ def issue(run: Run, period: str, statement: str | None, yes: bool, dry_run: bool
 @click.pass_obj
 def confirm_(run: Run, number: str, yes: bool, dry_run: bool) -> None:
     """Accept a statement, for its unit."""
-    from cloudctl.operations.answer_statement import confirm_statement
+    from cloudctl.operations.settlement.answer_statement import confirm_statement
 
     with run.open() as ctx:
         confirm_statement(rehearsed(ctx), number)
@@ -166,7 +166,7 @@ def confirm_(run: Run, number: str, yes: bool, dry_run: bool) -> None:
 @click.pass_obj
 def dispute(run: Run, number: str, line: int, reason: str, yes: bool, dry_run: bool) -> None:
     """Object to a line of a statement, for its unit."""
-    from cloudctl.operations.answer_statement import dispute_statement
+    from cloudctl.operations.settlement.answer_statement import dispute_statement
 
     with run.open() as ctx:
         dispute_statement(rehearsed(ctx), number, line, reason)
@@ -206,7 +206,7 @@ def resolve(
 
 
 def _correct(ctx: "Context", number: str, reason: str, answers: tuple[bool, bool], output: str) -> None:
-    from cloudctl.operations.resolve_dispute import Corrected, correct_statement
+    from cloudctl.operations.settlement.resolve_dispute import Corrected, correct_statement
 
     def shown(plan: Corrected) -> None:
         record = {
@@ -234,7 +234,7 @@ def _correct(ctx: "Context", number: str, reason: str, answers: tuple[bool, bool
 
 
 def _uphold(ctx: "Context", number: str, reason: str, answers: tuple[bool, bool]) -> None:
-    from cloudctl.operations.resolve_dispute import uphold_statement
+    from cloudctl.operations.settlement.resolve_dispute import uphold_statement
 
     uphold_statement(rehearsed(ctx), number, reason)
     _tell_statement(ctx, number)
@@ -254,7 +254,7 @@ def _uphold(ctx: "Context", number: str, reason: str, answers: tuple[bool, bool]
 @click.pass_obj
 def approve(run: Run, period: str, statement: str | None, yes: bool, dry_run: bool) -> None:
     """Approve answered statements (finance, who neither prepared nor answered them)."""
-    from cloudctl.operations.approve_statements import approve_statements
+    from cloudctl.operations.settlement.approve_statements import approve_statements
 
     with run.open() as ctx:
         is_done = decide(
@@ -278,7 +278,7 @@ def approve(run: Run, period: str, statement: str | None, yes: bool, dry_run: bo
 @click.pass_obj
 def close(run: Run, period: str, yes: bool, dry_run: bool, output: str) -> None:
     """Seal an approved month with its evidence; afterwards nothing in it changes."""
-    from cloudctl.operations.close_period import close_period, plan_closing
+    from cloudctl.operations.settlement.close_period import close_period, plan_closing
 
     with run.open() as ctx:
         if dry_run or not yes:
@@ -324,7 +324,7 @@ def _tell_month(ctx: "Context", found: Mapping[str, Any]) -> None:
 
 def _tell_statement(ctx: "Context", number: str) -> None:
     """What is about to be signed, on stderr."""
-    from cloudctl.operations.read_settlement import show_statement
+    from cloudctl.operations.settlement.read_settlement import show_statement
 
     found: Mapping[str, Any] = show_statement(ctx, number)
     lines: Sequence[Any] = found["lines"]

@@ -48,7 +48,7 @@ def adjust(
     output: str,
 ) -> None:
     """Correct a line of a closed month in the next open one: reversed, and put right."""
-    from cloudctl.operations.adjust_settlement import Right, adjust_settlement
+    from cloudctl.operations.settlement.adjust_settlement import Right, adjust_settlement
 
     with run.open() as ctx:
         zone = ctx.site.zone
@@ -94,7 +94,7 @@ def adjust(
 @click.pass_obj
 def waive(run: Run, period: str, vm: str, item: str, reason: str, yes: bool, dry_run: bool) -> None:
     """Bill an item on what was measured although that is too little; two people must."""
-    from cloudctl.operations.waive_coverage import waive_coverage
+    from cloudctl.operations.settlement.waive_coverage import waive_coverage
     from metering.tariffs import Item
 
     with run.open() as ctx:
@@ -118,7 +118,7 @@ def waive(run: Run, period: str, vm: str, item: str, reason: str, yes: bool, dry
 @click.pass_obj
 def verify(run: Run, period: str, output: str) -> None:
     """Recompute a closed month from its evidence and compare; differences exit with 7."""
-    from cloudctl.operations.verify_period import verify_period
+    from cloudctl.operations.settlement.verify_period import verify_period
 
     with run.open() as ctx:
         done = verify_period(ctx, period)
@@ -166,7 +166,7 @@ def verify(run: Run, period: str, output: str) -> None:
 @click.pass_obj
 def export(run: Run, period: str, format_: str | None, to: Path | None) -> None:
     """Export a month's lines."""
-    from cloudctl.operations.read_settlement import export_settlement
+    from cloudctl.operations.settlement.read_settlement import export_settlement
 
     chosen = format_ or (to.suffix.removeprefix(".") if to and to.suffix else "csv")
     with run.open() as ctx:

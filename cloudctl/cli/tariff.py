@@ -53,7 +53,7 @@ def tariff() -> None:
 @click.pass_obj
 def apply(run: Run, file: Path, yes: bool, dry_run: bool, output: str) -> None:
     """Put a price list in force; closed months keep theirs."""
-    from cloudctl.operations.apply_tariffs import apply_tariffs, plan_tariffs
+    from cloudctl.operations.settlement.apply_tariffs import apply_tariffs, plan_tariffs
 
     with run.open() as ctx:
         plan = plan_tariffs(ctx, file)
@@ -77,7 +77,7 @@ def apply(run: Run, file: Path, yes: bool, dry_run: bool, output: str) -> None:
 @click.pass_obj
 def list_(run: Run, history: bool, output: str) -> None:
     """List the tariffs in force."""
-    from cloudctl.operations.apply_tariffs import list_tariffs
+    from cloudctl.operations.settlement.apply_tariffs import list_tariffs
 
     with run.open() as ctx:
         show_list(list_tariffs(ctx, history=history), output, COLUMNS, ctx.site.zone)
@@ -89,7 +89,7 @@ def list_(run: Run, history: bool, output: str) -> None:
 @click.pass_obj
 def show(run: Run, code: str, output: str) -> None:
     """Show a tariff's prices."""
-    from cloudctl.operations.apply_tariffs import show_tariff
+    from cloudctl.operations.settlement.apply_tariffs import show_tariff
 
     with run.open() as ctx:
         show_list(show_tariff(ctx, code), output, PRICES, ctx.site.zone, LABELS)

@@ -12,7 +12,7 @@ from cloudctl.cli.command import TranslatedGroup, translate
 from cloudctl.cli.output import Row, output_option, show_list
 from cloudctl.cli.run import Run, say
 from cloudctl.core.clock import parse_when
-from cloudctl.operations.show_usage import UseCurve, show_usage, top_usage, usage_curve
+from cloudctl.operations.usage.show_usage import UseCurve, show_usage, top_usage, usage_curve
 
 if TYPE_CHECKING:
     from cloudctl.operations.context import Context
@@ -120,7 +120,7 @@ def chart(
     with run.open() as ctx:
         window = read_window(ctx, start, end)
         if svg is not None:
-            from cloudctl.operations.draw_usage import draw_usage
+            from cloudctl.operations.usage.draw_usage import draw_usage
 
             svg.write_text(draw_usage(ctx, by, code, meter or "cpu", window), encoding="utf-8")
             say("Drew {path}.", path=svg)

@@ -8,7 +8,7 @@ from cloudctl.cli.command import TranslatedGroup
 from cloudctl.cli.output import output_option, show_list, show_record
 from cloudctl.cli.run import Run, confirm, say
 from cloudctl.core.identity import Role
-from cloudctl.operations import manage_people
+from cloudctl.operations.home import manage_people
 
 if TYPE_CHECKING:
     from cloudctl.operations.context import Context

@@ -10,10 +10,10 @@ from cloudctl.cli.command import TranslatedCommand, TranslatedGroup
 from cloudctl.cli.output import output_option, show_list, show_record
 from cloudctl.cli.run import Run, confirm, say
 from cloudctl.core.errors import UsageError
-from cloudctl.operations import plan_vm
-from cloudctl.operations.adopt_vm import adopt_vm, plan_adoption
-from cloudctl.operations.list_vms import VmFilter, list_vms, show_vm
-from cloudctl.operations.transfer_vm import plan_transfer, transfer_vm
+from cloudctl.operations.machines import plan_vm
+from cloudctl.operations.machines.adopt_vm import adopt_vm, plan_adoption
+from cloudctl.operations.machines.list_vms import VmFilter, list_vms, show_vm
+from cloudctl.operations.machines.transfer_vm import plan_transfer, transfer_vm
 
 LIST_COLUMNS = ["vm", "system", "unit", "pool", "host", "state", "vcpus", "memory_mib", "storage_gib"]
 TRANSFER_COLUMNS = ["vm", "from_system", "from_unit", "to_system", "to_unit"]

@@ -6,17 +6,18 @@ from datetime import datetime, time, timedelta
 from cloudctl.core.settings import Settings
 from cloudctl.daemon.runner import CatchUp, Job
 from cloudctl.daemon.schedule import Daily, Every, Monthly
-from cloudctl.operations.collect_usage import Workers, sweep
-from cloudctl.operations.compact_samples import archive_samples, compact_samples
 from cloudctl.operations.context import Context
-from cloudctl.operations.deem_statements import deem_statements
-from cloudctl.operations.draft_ended_month import draft_ended_month, month_before
-from cloudctl.operations.find_drift import find_drift
-from cloudctl.operations.forget_runs import forget_old_runs
-from cloudctl.operations.open_review import open_review
-from cloudctl.operations.resume_changes import resume_changes
-from cloudctl.operations.review_deadlines import pass_review_deadlines
-from cloudctl.operations.watch_cases import watch_cases
+from cloudctl.operations.home.forget_runs import forget_old_runs
+from cloudctl.operations.machines.find_drift import find_drift
+from cloudctl.operations.machines.resume_changes import resume_changes
+from cloudctl.operations.review.open_review import open_review
+from cloudctl.operations.review.review_deadlines import pass_review_deadlines
+from cloudctl.operations.review.watch_cases import watch_cases
+from cloudctl.operations.settlement.deem_statements import deem_statements
+from cloudctl.operations.settlement.draft_ended_month import draft_ended_month, month_before
+from cloudctl.operations.usage.collect_usage import sweep
+from cloudctl.operations.usage.compact_samples import archive_samples, compact_samples
+from cloudctl.operations.usage.pool_measurements import Workers
 
 HOUR_S = 3600
 # Records of jobs that run all day are kept this long; those of days and months stay.

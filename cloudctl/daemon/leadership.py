@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from cloudctl.core.errors import Message, Refused
 from cloudctl.core.process_lock import held_lock, holder
 from cloudctl.operations.context import Context
-from cloudctl.operations.scheduler_lock import lock_beside
+from cloudctl.operations.home.scheduler_lock import lock_beside
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from prometheus_client.process_collector import ProcessCollector
 
 from cloudctl.core.errors import Message, Unreachable
 from cloudctl.operations.context import Context
-from cloudctl.operations.show_metrics import HomeCollector
+from cloudctl.operations.usage.show_metrics import HomeCollector
 
 log = logging.getLogger("cloudctl.scheduler")
 

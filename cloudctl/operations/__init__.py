@@ -1,1 +1,1 @@
-"""One file, one use case, one transaction owner; every door calls these."""
+"""One file, one use case, one transaction owner, in one room a subject; every door calls these."""

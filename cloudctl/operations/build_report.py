@@ -15,9 +15,9 @@ from cloudctl.core.audit import digest, preferred_algorithm
 from cloudctl.core.clock import month_bounds
 from cloudctl.core.errors import InvalidInput, NotFound, Refused, Unreachable, UsageError, problem
 from cloudctl.core.estate import find_unit
-from cloudctl.operations.case_steps import rules_of
 from cloudctl.operations.context import Context
-from cloudctl.operations.deem_statements import deem_statements
+from cloudctl.operations.review.case_steps import rules_of
+from cloudctl.operations.settlement.deem_statements import deem_statements
 from metering.samples.store import FOLDER, SampleStore
 from policies.store import find_case
 from reports.catalogue import CATALOGUE, ReportKind, find_kind

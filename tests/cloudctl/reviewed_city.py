@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 from cloudctl.core.database import to_micros
 from cloudctl.core.quantity import Size
 from cloudctl.core.tables import SystemRow, UnitRow
-from cloudctl.operations.apply_tariffs import apply_tariffs
 from cloudctl.operations.context import Context
-from cloudctl.operations.execute_change import change_machines
-from cloudctl.operations.open_review import Opening, open_review
+from cloudctl.operations.machines.execute_change import change_machines
+from cloudctl.operations.review.open_review import Opening, open_review
+from cloudctl.operations.settlement.apply_tariffs import apply_tariffs
 from metering.allocations import Holder, hold
 from metering.samples.model import MEASURED, UNKNOWN, Sample
 from metering.samples.store import FOLDER, SampleStore

@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 from cloudctl.core.database import to_micros
 from cloudctl.core.quantity import Size
 from cloudctl.core.tables import SystemRow, UnitRow
-from cloudctl.operations.apply_tariffs import apply_tariffs
-from cloudctl.operations.approve_statements import approve_statements
-from cloudctl.operations.close_period import close_period
 from cloudctl.operations.context import Context
-from cloudctl.operations.draft_settlement import draft_settlement
-from cloudctl.operations.issue_statements import issue_statements
+from cloudctl.operations.settlement.apply_tariffs import apply_tariffs
+from cloudctl.operations.settlement.approve_statements import approve_statements
+from cloudctl.operations.settlement.close_period import close_period
+from cloudctl.operations.settlement.draft_settlement import draft_settlement
+from cloudctl.operations.settlement.issue_statements import issue_statements
 from metering.allocations import Holder, hold, release
 from metering.samples.model import MEASURED, UNKNOWN, Sample
 from metering.samples.store import FOLDER, SampleStore

@@ -15,11 +15,11 @@ from cloudctl.core.inventory.draft import parse_draft
 from cloudctl.core.inventory.plan import load_plan, save_plan
 from cloudctl.core.quantity import Size
 from cloudctl.core.tables import AuditRow
-from cloudctl.operations.apply_inventory import apply_inventory
-from cloudctl.operations.execute_change import ChangeFailed
-from cloudctl.operations.export_inventory import export_inventory
-from cloudctl.operations.plan_inventory import plan_again, plan_inventory
-from cloudctl.operations.read_estate import read_estate
+from cloudctl.operations.estate.apply_inventory import apply_inventory
+from cloudctl.operations.estate.export_inventory import export_inventory
+from cloudctl.operations.estate.plan_inventory import plan_again, plan_inventory
+from cloudctl.operations.estate.read_estate import read_estate
+from cloudctl.operations.machines.execute_change import ChangeFailed
 from metering.allocations import current_allocations, history_of, size_of
 from metering.store import Seal, mark_sealed
 from provisioning.steps import create_step

@@ -12,8 +12,8 @@ import pytest
 from cloudctl.core.database import Database, to_micros
 from cloudctl.core.process_lock import held_lock
 from cloudctl.core.schema import known_revisions
-from cloudctl.operations.collect_usage import sample_store
-from cloudctl.operations.migrate import migrate
+from cloudctl.operations.home.migrate import migrate
+from cloudctl.operations.usage.home_samples import sample_store
 from metering.samples.model import Sample
 
 

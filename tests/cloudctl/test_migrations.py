@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from cloudctl.core.database import Database
 from cloudctl.migrations.all_tables import TABLE_MODULES, metadata
-from cloudctl.operations.migrate import migrate
+from cloudctl.operations.home.migrate import migrate
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("cloudctl", "provisioning", "metering", "policies", "reports")

@@ -8,18 +8,18 @@ from cloudctl.core.errors import NotFound, Refused
 from cloudctl.core.identity import job_actor
 from cloudctl.core.outbox import notices
 from cloudctl.core.quantity import Size
-from cloudctl.operations.answer_case import answer_case
-from cloudctl.operations.appeal_case import appeal_case
-from cloudctl.operations.decide_case import decidable_cases, decide_cases
-from cloudctl.operations.execute_case import execute_case
-from cloudctl.operations.execute_change import ChangeFailed
-from cloudctl.operations.notify_case import notify_cases
-from cloudctl.operations.review_deadlines import pass_review_deadlines
-from cloudctl.operations.roll_back_case import roll_back_case
-from cloudctl.operations.schedule_case import schedule_case
-from cloudctl.operations.show_cases import show_case
-from cloudctl.operations.vote_case import vote_case
-from cloudctl.operations.watch_cases import finish_watch, watch_cases
+from cloudctl.operations.machines.execute_change import ChangeFailed
+from cloudctl.operations.review.answer_case import answer_case
+from cloudctl.operations.review.appeal_case import appeal_case
+from cloudctl.operations.review.decide_case import decidable_cases, decide_cases
+from cloudctl.operations.review.execute_case import execute_case
+from cloudctl.operations.review.notify_case import notify_cases
+from cloudctl.operations.review.review_deadlines import pass_review_deadlines
+from cloudctl.operations.review.roll_back_case import roll_back_case
+from cloudctl.operations.review.schedule_case import schedule_case
+from cloudctl.operations.review.show_cases import show_case
+from cloudctl.operations.review.vote_case import vote_case
+from cloudctl.operations.review.watch_cases import finish_watch, watch_cases
 from metering.allocations import current_allocation, size_of
 from policies.panel import Answer, Decision
 from policies.store import savings
@@ -373,7 +373,7 @@ def test_storage_beside_a_resize_is_a_work_order_of_its_own(city, ctx):
 
 
 def test_a_machine_changed_since_is_not_executed(city):
-    from cloudctl.operations.execute_change import change_machines
+    from cloudctl.operations.machines.execute_change import change_machines
     from provisioning.steps import resize_step
 
     accepted(city)
@@ -410,7 +410,7 @@ def test_an_interrupted_execution_is_taken_up_again_without_a_second_change(city
     schedule_case(city.operator, city.case)
     city.ctx.clock.move_to(SATURDAY)
     with monkeypatch.context() as patch:
-        patch.setattr("cloudctl.operations.execute_case.run_change", _killed)
+        patch.setattr("cloudctl.operations.review.execute_case.run_change", _killed)
         with pytest.raises(KeyboardInterrupt):
             execute_case(city.other_operator, city.case)
     assert state(city) == "executing"

@@ -9,8 +9,8 @@ from cloudctl.core.audit import digest
 from cloudctl.core.database import canonical_json
 from cloudctl.core.errors import Refused
 from cloudctl.core.quantity import Size
-from cloudctl.operations.change_exemptions import add_exemption, end_exemption
-from cloudctl.operations.show_cases import CaseQuery, list_cases, show_case
+from cloudctl.operations.review.change_exemptions import add_exemption, end_exemption
+from cloudctl.operations.review.show_cases import CaseQuery, list_cases, show_case
 from policies.exemption import ExemptionKind
 from policies.tables import EvidenceRow
 from tests.cloudctl.reviewed_city import LARGE, TARIFFS, City, at
@@ -287,7 +287,7 @@ def test_without_a_tariff_for_the_pool_a_case_has_no_saving(ctx, as_person):
 
 
 def test_only_an_operator_opens(city):
-    from cloudctl.operations.open_review import open_review
+    from cloudctl.operations.review.open_review import open_review
 
     with pytest.raises(Refused):
         open_review(city.unit_fin)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from cloudctl.core.quantity import Size
-from cloudctl.operations.draft_settlement import draft_settlement
+from cloudctl.operations.settlement.draft_settlement import draft_settlement
 from tests.cloudctl.settled_city import City, at, close_month
 
 LINE = "浪潮-2026-0002"

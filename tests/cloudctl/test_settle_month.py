@@ -9,8 +9,8 @@ import pytest
 from cloudctl.core.errors import Refused
 from cloudctl.core.outbox import notices
 from cloudctl.core.quantity import Size
-from cloudctl.operations.approve_statements import approve_statements
-from cloudctl.operations.draft_settlement import draft_settlement
+from cloudctl.operations.settlement.approve_statements import approve_statements
+from cloudctl.operations.settlement.draft_settlement import draft_settlement
 from tests.cloudctl.settled_city import City, at
 
 
@@ -145,8 +145,8 @@ def test_who_prepared_may_not_approve(city):
 
 
 def test_who_confirmed_may_not_approve(city):
-    from cloudctl.operations.answer_statement import confirm_statement
-    from cloudctl.operations.issue_statements import issue_statements
+    from cloudctl.operations.settlement.answer_statement import confirm_statement
+    from cloudctl.operations.settlement.issue_statements import issue_statements
 
     both = city.as_person(city.ctx, "sun", "finance", "unit", unit="edu")
     draft_settlement(city.operator, "2026-10")
@@ -159,7 +159,7 @@ def test_who_confirmed_may_not_approve(city):
 
 
 def issue_and_wait(city):
-    from cloudctl.operations.issue_statements import issue_statements
+    from cloudctl.operations.settlement.issue_statements import issue_statements
 
     issue_statements(city.operator, "2026-10")
     city.until(at(11, 10))

@@ -6,7 +6,7 @@ from fractions import Fraction
 import pytest
 
 from cloudctl.core.quantity import Size
-from cloudctl.operations.draft_settlement import draft_settlement
+from cloudctl.operations.settlement.draft_settlement import draft_settlement
 from metering.settlement.store import read_period
 from tests.cloudctl.settled_city import City, at, close_month
 

@@ -105,7 +105,7 @@ def estate(ctx: Context) -> Estate:
 def cloud(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> FakeCloud:
     """The cloud behind every pool."""
     fake = FakeCloud(ctx.clock)
-    monkeypatch.setattr("cloudctl.operations.collect_usage.open_pool_driver", lambda *args: fake)
+    monkeypatch.setattr("cloudctl.operations.usage.pool_measurements.open_pool_driver", lambda *args: fake)
     return fake
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from cloudctl.core.database import to_micros
 from cloudctl.core.quantity import Size
-from cloudctl.operations.collect_usage import sample_store
-from cloudctl.operations.import_samples import import_samples
+from cloudctl.operations.usage.home_samples import sample_store
+from cloudctl.operations.usage.import_samples import import_samples
 from metering.utilisation import utilisation
 
 pytestmark = pytest.mark.traces

@@ -6,8 +6,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudctl.operations.collect_usage import sweep
-from cloudctl.operations.show_coverage import show_coverage
+from cloudctl.operations.usage.collect_usage import sweep
+from cloudctl.operations.usage.show_coverage import show_coverage
 from metering.allocations import AllocationSpan
 from metering.coverage import holdings, subtract
 from provisioning.model import Fault

@@ -10,8 +10,8 @@ import pytest
 
 from cloudctl.core.audit import verify
 from cloudctl.core.errors import InvalidInput, Unreachable
-from cloudctl.operations.collect_usage import sample_store
-from cloudctl.operations.import_samples import import_samples
+from cloudctl.operations.usage.home_samples import sample_store
+from cloudctl.operations.usage.import_samples import import_samples
 from metering.store import Seal, mark_sealed, reported_sizes
 
 HEADER = (

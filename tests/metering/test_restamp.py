@@ -6,10 +6,10 @@ import pytest
 
 from cloudctl.core.errors import Refused
 from cloudctl.core.inventory.draft import parse_draft
-from cloudctl.operations.apply_inventory import apply_inventory
-from cloudctl.operations.collect_usage import sample_store
-from cloudctl.operations.import_samples import import_samples
-from cloudctl.operations.plan_inventory import plan_inventory
+from cloudctl.operations.estate.apply_inventory import apply_inventory
+from cloudctl.operations.estate.plan_inventory import plan_inventory
+from cloudctl.operations.usage.home_samples import sample_store
+from cloudctl.operations.usage.import_samples import import_samples
 from metering.allocations import history_of
 from metering.store import Seal, live_files, mark_sealed
 from provisioning.store import find_vm

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from cloudctl.operations.show_cases import show_case
+from cloudctl.operations.review.show_cases import show_case
 from tests.metering.test_bitbrains import (
     HISTORY,
     MACHINES,

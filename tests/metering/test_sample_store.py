@@ -14,9 +14,10 @@ import pytest
 from cloudctl.core.clock import DrivenClock
 from cloudctl.core.database import to_micros
 from cloudctl.core.errors import Refused, Unreachable
-from cloudctl.operations.collect_usage import sample_store, sweep
-from cloudctl.operations.compact_samples import archive_samples, compact_samples
 from cloudctl.operations.context import open_context
+from cloudctl.operations.usage.collect_usage import sweep
+from cloudctl.operations.usage.compact_samples import archive_samples, compact_samples
+from cloudctl.operations.usage.home_samples import sample_store
 from metering.samples.model import MEASURED, Sample
 from metering.samples.sealing import is_whole, seal_files
 from metering.samples.store import SampleStore
@@ -202,7 +203,7 @@ def test_a_sweep_cut_off_from_the_manifest_is_adopted_by_the_next(
     ctx.clock.advance(timedelta(seconds=300))
     cloud.shows(reading(vm, 100))
     with monkeypatch.context() as patch:
-        patch.setattr("cloudctl.operations.collect_usage._keep", _fail)
+        patch.setattr("cloudctl.operations.usage.collect_usage._keep", _fail)
         with pytest.raises(RuntimeError):
             sweep(ctx)
     assert everything(ctx) == []

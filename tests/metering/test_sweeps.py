@@ -10,8 +10,9 @@ from cloudctl.core.clock import DrivenClock
 from cloudctl.core.database import to_micros
 from cloudctl.core.errors import Unreachable
 from cloudctl.core.quantity import Size
-from cloudctl.operations.collect_usage import drive_sweeps, sample_before_change, sweep
 from cloudctl.operations.context import Context
+from cloudctl.operations.usage.collect_usage import sample_before_change, sweep
+from cloudctl.operations.usage.drive_sweeps import drive_sweeps
 from metering.samples.store import SampleStore
 from metering.store import collector_state, gaps_between, last_sweeps, reported_sizes
 from provisioning.model import Fault, Measurement
@@ -186,7 +187,7 @@ def test_a_driven_run_sweeps_the_grid_and_moves_the_clock(
         return cloud
 
     cloud.measure = measure
-    monkeypatch.setattr("cloudctl.operations.collect_usage.open_pool_driver", opened)
+    monkeypatch.setattr("cloudctl.operations.usage.pool_measurements.open_pool_driver", opened)
     outcome = drive_sweeps(ctx, begin + timedelta(days=2))
     assert outcome.samples == 2 * 288
     assert {row[1] for row in rows(ctx)} == {3000}

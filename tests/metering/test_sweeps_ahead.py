@@ -10,9 +10,9 @@ import pytest
 
 from cloudctl.core.clock import DrivenClock
 from cloudctl.core.quantity import Size
-from cloudctl.operations import collect_usage
-from cloudctl.operations.collect_usage import drive_sweeps
 from cloudctl.operations.context import Context, open_context
+from cloudctl.operations.usage import drive_sweeps as driving
+from cloudctl.operations.usage.drive_sweeps import drive_sweeps
 from metering.samples.model import Sample
 from metering.samples.store import SampleStore
 from metering.store import collector_state, gaps_between, last_sweeps, reported_sizes
@@ -89,7 +89,7 @@ def test_a_run_ahead_leaves_what_single_sweeps_leave(
         shutil.copytree(ctx.home, home)
     ahead = drive(homes[0], ctx)
     with monkeypatch.context() as patch:
-        patch.setattr(collect_usage, "_swept_ahead", lambda *_: None)
+        patch.setattr(driving, "_swept_ahead", lambda *_: None)
         singly = drive(homes[1], ctx)
     assert len(ahead["rows"]) > 4000
     assert {gap.reason for gap in ahead["gaps"]} >= {"host_unreachable", "machine_stuck", "pool_unreachable"}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cloudctl.core.database import to_micros
 from cloudctl.core.quantity import Size
-from cloudctl.operations.collect_usage import sample_store
+from cloudctl.operations.usage.home_samples import sample_store
 from metering.allocations import AllocationSpan, spans_between
 from metering.samples import machine_sums, window_sums
 from metering.samples.model import MEASURED, UNKNOWN, Sample

@@ -23,8 +23,8 @@ from typing import Any
 from cloudctl.core.clock import FileClock
 from cloudctl.core.errors import CloudctlError
 from cloudctl.operations.context import CLOCK_FILE, Context, open_context
-from cloudctl.operations.execute_change import run_change
-from cloudctl.operations.plan_change import opened_drivers
+from cloudctl.operations.machines.execute_change import run_change
+from cloudctl.operations.machines.plan_change import opened_drivers
 from provisioning.driver import Driver
 from provisioning.model import Applied, Step
 

@@ -10,10 +10,16 @@ from cloudctl.core.errors import Refused, Unreachable
 from cloudctl.core.identity import Role
 from cloudctl.core.outbox import notices
 from cloudctl.core.quantity import Size
-from cloudctl.operations.collect_usage import sample_store, sweep
-from cloudctl.operations.execute_change import ChangeFailed, begin_change, change_machines, run_change
-from cloudctl.operations.plan_change import opened_drivers, plan_change
-from cloudctl.operations.roll_back_change import roll_back_change
+from cloudctl.operations.machines.execute_change import (
+    ChangeFailed,
+    begin_change,
+    change_machines,
+    run_change,
+)
+from cloudctl.operations.machines.plan_change import opened_drivers, plan_change
+from cloudctl.operations.machines.roll_back_change import roll_back_change
+from cloudctl.operations.usage.collect_usage import sweep
+from cloudctl.operations.usage.home_samples import sample_store
 from metering.allocations import current_allocation, history_of, size_of
 from metering.samples.model import Sample
 from metering.tables import SampleSealRow

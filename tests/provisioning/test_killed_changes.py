@@ -12,7 +12,7 @@ import pytest
 from cloudctl.core.audit import verify
 from cloudctl.core.quantity import Size
 from cloudctl.operations.context import Context, open_context
-from cloudctl.operations.execute_change import begin_change, change_machines
+from cloudctl.operations.machines.execute_change import begin_change, change_machines
 from provisioning.drivers.embedded.faults import Faults, StepFault, write_faults
 from provisioning.steps import create_step, delete_step, migrate_step, reboot_step, resize_step, stop_step
 from tests.provisioning.estate import HALF, SMALL, build_estate, planned_vm

@@ -14,7 +14,7 @@ from cloudctl.core.errors import NotFound, Refused, Unreachable, UsageError
 from cloudctl.core.quantity import Size
 from cloudctl.operations.build_report import ReportRequest, build_report, list_reports
 from cloudctl.operations.context import Context
-from cloudctl.operations.read_settlement import read_settlement
+from cloudctl.operations.settlement.read_settlement import read_settlement
 from tests.cloudctl.settled_city import City, at, close_month
 
 FORMATS = ("html", "xlsx", "csv", "json")

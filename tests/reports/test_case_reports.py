@@ -11,12 +11,12 @@ import pytest
 
 from cloudctl.core.errors import Refused
 from cloudctl.core.i18n import Catalogue
-from cloudctl.operations.answer_case import answer_case
 from cloudctl.operations.build_report import ReportRequest, build_report
 from cloudctl.operations.context import Context
-from cloudctl.operations.notify_case import notify_cases
-from cloudctl.operations.show_cases import list_cases
-from cloudctl.operations.vote_case import vote_case
+from cloudctl.operations.review.answer_case import answer_case
+from cloudctl.operations.review.notify_case import notify_cases
+from cloudctl.operations.review.show_cases import list_cases
+from cloudctl.operations.review.vote_case import vote_case
 from policies.panel import Answer, Decision
 from tests.cloudctl.reviewed_city import City, at
 

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 
 from cloudctl.core.errors import Message, Refused
 from cloudctl.operations.demo.troupe import Troupe
-from cloudctl.operations.execute_case import execute_case
-from cloudctl.operations.roll_back_case import roll_back_case
-from cloudctl.operations.show_cases import CaseQuery, list_cases
-from cloudctl.operations.watch_cases import watch_cases
+from cloudctl.operations.review.execute_case import execute_case
+from cloudctl.operations.review.roll_back_case import roll_back_case
+from cloudctl.operations.review.show_cases import CaseQuery, list_cases
+from cloudctl.operations.review.watch_cases import watch_cases
 from policies.panel import CaseState
 from policies.underuse import Remedy
 

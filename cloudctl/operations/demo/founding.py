@@ -6,16 +6,16 @@ from typing import Any
 
 from cloudctl.core.inventory.draft import load_draft
 from cloudctl.core.workdays import FILE_NAME as HOLIDAYS
-from cloudctl.operations.apply_budgets import apply_budgets
-from cloudctl.operations.apply_inventory import ApplyOutcome, apply_inventory
-from cloudctl.operations.apply_tariffs import apply_tariffs
 from cloudctl.operations.context import Context
 from cloudctl.operations.demo.city import City, inventory_document
 from cloudctl.operations.demo.documents import write_document
 from cloudctl.operations.demo.prices import budget_document, tariff_document
 from cloudctl.operations.demo.troupe import Troupe
-from cloudctl.operations.export_inventory import export_inventory
-from cloudctl.operations.plan_inventory import plan_inventory
+from cloudctl.operations.estate.apply_inventory import ApplyOutcome, apply_inventory
+from cloudctl.operations.estate.export_inventory import export_inventory
+from cloudctl.operations.estate.plan_inventory import plan_inventory
+from cloudctl.operations.settlement.apply_budgets import apply_budgets
+from cloudctl.operations.settlement.apply_tariffs import apply_tariffs
 
 INVENTORY = "inventory.yaml"
 NOTICE = "由 cloudctl demo 生成：城市、单位、人员均为虚构，云与负载均为模拟。\n" + (

@@ -8,16 +8,16 @@ from typing import Any
 
 from cloudctl.core.clock import month_bounds
 from cloudctl.core.errors import Message, Refused
-from cloudctl.operations.answer_case import answer_case
-from cloudctl.operations.appeal_case import appeal_case
-from cloudctl.operations.change_exemptions import add_exemption
-from cloudctl.operations.decide_case import decidable_cases, decide_cases
 from cloudctl.operations.demo.troupe import Troupe
-from cloudctl.operations.notify_case import notify_cases
-from cloudctl.operations.open_review import Opening, open_review
-from cloudctl.operations.schedule_case import schedule_case
-from cloudctl.operations.show_cases import CaseQuery, list_cases
-from cloudctl.operations.vote_case import vote_case
+from cloudctl.operations.review.answer_case import answer_case
+from cloudctl.operations.review.appeal_case import appeal_case
+from cloudctl.operations.review.change_exemptions import add_exemption
+from cloudctl.operations.review.decide_case import decidable_cases, decide_cases
+from cloudctl.operations.review.notify_case import notify_cases
+from cloudctl.operations.review.open_review import Opening, open_review
+from cloudctl.operations.review.schedule_case import schedule_case
+from cloudctl.operations.review.show_cases import CaseQuery, list_cases
+from cloudctl.operations.review.vote_case import vote_case
 from policies.exemption import ExemptionKind
 from policies.panel import Answer, CaseState, Decision
 

@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 
 from cloudctl.core.errors import Message
 from cloudctl.operations.context import open_context
-from cloudctl.operations.decide_hold import place_hold
 from cloudctl.operations.demo.carrying_out import carry_out, report_disks, watch_and_roll_back
 from cloudctl.operations.demo.city import Extent, build_city
 from cloudctl.operations.demo.founding import apply_estate, keep_inventory, set_terms
@@ -43,8 +42,9 @@ from cloudctl.operations.demo.stage import make_stage
 from cloudctl.operations.demo.summary import estate_figures, review_figures, settlement_figures
 from cloudctl.operations.demo.troupe import Told, Troupe
 from cloudctl.operations.demo.weather import failures, live_until
-from cloudctl.operations.open_review import open_review
-from cloudctl.operations.show_cases import CaseQuery, list_cases
+from cloudctl.operations.review.open_review import open_review
+from cloudctl.operations.review.show_cases import CaseQuery, list_cases
+from cloudctl.operations.settlement.decide_hold import place_hold
 from policies.funding.model import HoldGround
 from policies.panel import Answer, CaseState
 

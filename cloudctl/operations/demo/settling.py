@@ -4,16 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cloudctl.core.errors import Message
-from cloudctl.operations.answer_statement import confirm_statement, dispute_statement
-from cloudctl.operations.approve_statements import approve_statements
-from cloudctl.operations.close_period import Closed, close_period
-from cloudctl.operations.deem_statements import deem_statements
 from cloudctl.operations.demo.troupe import Troupe
-from cloudctl.operations.draft_settlement import Drafted, draft_settlement
-from cloudctl.operations.issue_statements import issue_statements
-from cloudctl.operations.read_settlement import show_settlement
-from cloudctl.operations.resolve_dispute import uphold_statement
-from cloudctl.operations.verify_period import Verification, verify_period
+from cloudctl.operations.settlement.answer_statement import confirm_statement, dispute_statement
+from cloudctl.operations.settlement.approve_statements import approve_statements
+from cloudctl.operations.settlement.close_period import Closed, close_period
+from cloudctl.operations.settlement.deem_statements import deem_statements
+from cloudctl.operations.settlement.draft_settlement import Drafted, draft_settlement
+from cloudctl.operations.settlement.issue_statements import issue_statements
+from cloudctl.operations.settlement.read_settlement import show_settlement
+from cloudctl.operations.settlement.resolve_dispute import uphold_statement
+from cloudctl.operations.settlement.verify_period import Verification, verify_period
 
 PERIOD, BEFORE = "2026-10", "2026-09"
 OBJECTION = Message("This machine was cut in the middle of October; why is it billed at its earlier size?")

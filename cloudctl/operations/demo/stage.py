@@ -9,7 +9,7 @@ from cloudctl.core.clock import FileClock
 from cloudctl.core.errors import Message, Refused
 from cloudctl.core.settings import FILE_NAME
 from cloudctl.operations.context import CLOCK_FILE
-from cloudctl.operations.initialise import initialise
+from cloudctl.operations.home.initialise import initialise
 
 # Says that a folder was made by a demonstration, and so may be replaced by the next one.
 MARK = "demonstration.json"

@@ -6,10 +6,10 @@ from sqlalchemy.orm import Session
 
 from cloudctl.core.clock import month_bounds
 from cloudctl.core.money import yuan_text
-from cloudctl.operations.collect_usage import sample_store
 from cloudctl.operations.context import Context
 from cloudctl.operations.demo.settling import PERIOD, Settling
-from cloudctl.operations.show_cases import list_cases
+from cloudctl.operations.review.show_cases import list_cases
+from cloudctl.operations.usage.home_samples import sample_store
 from metering.settlement.store import price_book
 from metering.store import live_files
 from metering.utilisation import utilisation

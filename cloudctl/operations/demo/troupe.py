@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time
 
 from cloudctl.core.errors import Message
-from cloudctl.operations.collect_usage import drive_sweeps
 from cloudctl.operations.context import Context, find_actor
 from cloudctl.operations.demo.city import City
 from cloudctl.operations.demo.people import Cast
+from cloudctl.operations.usage.drive_sweeps import drive_sweeps
 
 # Told what has happened at an hour of the story, and how much of the whole work is behind: 0 to 1.
 Told = Callable[[datetime, Message, float], None]

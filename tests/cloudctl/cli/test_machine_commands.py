@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from cloudctl.operations.execute_change import change_machines
-from cloudctl.operations.plan_change import opened_drivers
+from cloudctl.operations.machines.execute_change import change_machines
+from cloudctl.operations.machines.plan_change import opened_drivers
 from provisioning.drivers.embedded.faults import Faults, StepFault, write_faults
 from provisioning.steps import create_step, delete_step, resize_step
 from tests.provisioning.estate import HALF, SMALL, build_estate, declared_vm, planned_vm

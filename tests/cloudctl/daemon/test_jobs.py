@@ -10,8 +10,8 @@ from sqlalchemy import select
 from cloudctl.core.tables import JobRunRow
 from cloudctl.daemon.jobs import all_jobs
 from cloudctl.daemon.runner import run_due
-from cloudctl.operations.collect_usage import drive_sweeps
-from cloudctl.operations.show_metrics import exposition
+from cloudctl.operations.usage.drive_sweeps import drive_sweeps
+from cloudctl.operations.usage.show_metrics import exposition
 
 INVENTORY = """
 version: 1

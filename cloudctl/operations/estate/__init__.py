@@ -1,0 +1,1 @@
+"""The inventory: planned, applied, exported, shown."""

@@ -1,0 +1,1 @@
+"""The home itself: made, upgraded, backed up, checked, its people and its audit chain."""

@@ -1,0 +1,185 @@
+"""The ledger's side of a change: step states and what steps did, a transaction each."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from cloudctl.core.errors import CloudctlError, Message, Refused
+from cloudctl.operations.context import Context
+from cloudctl.operations.machines.change_effects import (
+    send_order,
+    take_back_create,
+    take_effect,
+    withdraw_order,
+)
+from provisioning.executor import ChangeState, Entry, StepState, had_effect
+from provisioning.model import Applied, Step, StepKind
+from provisioning.steps import inverse
+from provisioning.store import change_step, change_steps, find_change, get_pool, get_vm, step_of
+from provisioning.tables import ChangeRow, ChangeStepRow
+
+# Why a step stays done when the rest of its change is undone.
+_FOR_GOOD = {
+    StepKind.DELETE: Message("What was deleted cannot be brought back."),
+    StepKind.ADOPT: Message("What was adopted stays adopted."),
+}
+UNDER_WAY = (ChangeState.PLANNED, ChangeState.RUNNING, ChangeState.ORDERED)
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerJournal:
+    """One change's journal. before_resize is called right before a cloud is asked to change a size,
+    or to delete a machine, whose last minutes count too."""
+
+    ctx: Context
+    change_id: int
+    before_resize: Callable[[Entry], None]
+
+    def begin(self, entry: Entry, finished: tuple[Entry, Applied] | None) -> None:
+        with self.ctx.writing() as session:
+            self._require(session, *UNDER_WAY).state = ChangeState.RUNNING
+            if finished is not None:
+                self._done(session, *finished)
+            row = self._row(session, entry)
+            row.state = StepState.RUNNING
+            row.started_at = row.started_at or self.ctx.clock.now()
+        if entry.step.kind in (StepKind.RESIZE, StepKind.DELETE):
+            self.before_resize(entry)
+
+    def finish(self, finished: tuple[Entry, Applied] | None, *, is_last: bool) -> None:
+        with self.ctx.writing() as session:
+            self._require(session, *UNDER_WAY)
+            if finished is not None:
+                self._done(session, *finished)
+            if is_last:
+                self._close(session, ChangeState.DONE)
+
+    def order(self, entries: Sequence[Entry]) -> None:
+        with self.ctx.writing() as session:
+            self._require(session, *UNDER_WAY).state = ChangeState.ORDERED
+            for entry in entries:
+                row = self._row(session, entry)
+                if row.state == StepState.PENDING:
+                    row.state, row.started_at = StepState.ORDERED, self.ctx.clock.now()
+                    send_order(self.ctx, session, self.change_id, entry)
+                    self._record(session, "change.order", entry.step)
+
+    def report(self, at: datetime) -> None:
+        """What was ordered was carried out at that instant, somebody says."""
+        with self.ctx.writing() as session:
+            self._require(session, ChangeState.ORDERED).state = ChangeState.RUNNING
+            for row in change_steps(session, self.change_id):
+                if row.state == StepState.ORDERED:
+                    external_id = get_vm(session, row.vm_id).external_id
+                    self._done(session, entry_of(session, row), Applied(at, external_id, None))
+
+    def unanswered(self, entry: Entry, reason: CloudctlError) -> None:
+        with self.ctx.writing() as session:
+            self._row(session, entry).error = message_document(reason.message)
+
+    def refuse(self, entry: Entry, reason: CloudctlError) -> None:
+        with self.ctx.writing() as session:
+            self._require(session, ChangeState.RUNNING).state = ChangeState.UNDOING
+            row = self._row(session, entry)
+            row.state, row.error = StepState.FAILED, message_document(reason.message)
+            self._record(session, "change.refuse", entry.step, reason=str(reason))
+
+    def begin_undo(self, entry: Entry) -> None:
+        with self.ctx.writing() as session:
+            self._require(session, ChangeState.UNDOING)
+            self._row(session, entry).state = StepState.UNDOING
+        if entry.step.kind == StepKind.RESIZE:
+            self.before_resize(entry)
+
+    def undone(self, entry: Entry, applied: Applied | None) -> None:
+        with self.ctx.writing() as session:
+            self._require(session, ChangeState.UNDOING)
+            row = self._row(session, entry)
+            if row.state == StepState.ORDERED:
+                withdraw_order(self.ctx, session, self.change_id, entry)
+            # A step whose done was never written has left nothing in the ledger either.
+            if row.at is not None:
+                back = applied or Applied(self.ctx.clock.now(), get_vm(session, row.vm_id).external_id, None)
+                self._take_back(session, entry, back, max(back.at, _effective_at(row)))
+            row.state, row.error = StepState.UNDONE, None
+            self._record(session, "change.undo", entry.step)
+
+    def keep(self, entry: Entry, reason: CloudctlError | None) -> None:
+        why = reason.message if reason else _FOR_GOOD[entry.step.kind]
+        with self.ctx.writing() as session:
+            self._require(session, ChangeState.UNDOING)
+            row = self._row(session, entry)
+            row.state, row.error = StepState.DONE, message_document(why)
+
+    def close_undone(self) -> None:
+        with self.ctx.writing() as session:
+            self._require(session, ChangeState.UNDOING)
+            kept = any(row.state == StepState.DONE for row in change_steps(session, self.change_id))
+            self._close(session, ChangeState.FAILED if kept else ChangeState.UNDONE)
+
+    def _done(self, session: Session, entry: Entry, applied: Applied) -> None:
+        row = self._row(session, entry)
+        if row.state not in (StepState.RUNNING, StepState.ORDERED):
+            raise moved_on(self.change_id)
+        is_ordered = row.state == StepState.ORDERED
+        row.state, row.at, row.error = StepState.DONE, applied.at, None
+        at = applied.at if is_ordered else _effective_at(row)
+        take_effect(session, self.change_id, entry.step, applied, at)
+        self._record(session, f"vm.{entry.step.kind}", entry.step, at=at.isoformat(), after=entry.step.after)
+
+    def _take_back(self, session: Session, entry: Entry, applied: Applied, at: datetime) -> None:
+        back = inverse(entry.step)
+        if entry.step.kind == StepKind.CREATE:
+            take_back_create(session, entry.step.vm_id, at)
+        elif back is not None:
+            take_effect(session, self.change_id, back, applied, at)
+
+    def _close(self, session: Session, state: ChangeState) -> None:
+        change = find_change(session, self.change_id)
+        change.state, change.finished_at = state, self.ctx.clock.now()
+        self.ctx.record(session, f"change.{state}", f"change:{change.id}", reason=change.reason)
+
+    def _require(self, session: Session, *states: ChangeState) -> ChangeRow:
+        change = find_change(session, self.change_id)
+        if change.state not in states:
+            raise moved_on(self.change_id)
+        return change
+
+    def _row(self, session: Session, entry: Entry) -> ChangeStepRow:
+        return change_step(session, self.change_id, entry.position)
+
+    def _record(self, session: Session, action: str, step: Step, **detail: Any) -> None:
+        self.ctx.record(session, action, step.name, change=self.change_id, **detail)
+
+
+def entries_of(session: Session, change_id: int) -> list[Entry]:
+    return [entry_of(session, row) for row in change_steps(session, change_id)]
+
+
+def entry_of(session: Session, row: ChangeStepRow) -> Entry:
+    vm = get_vm(session, row.vm_id)
+    asked = row.at is not None and row.started_at is not None and row.state == StepState.DONE
+    effect = had_effect(row.started_at, row.at) if asked and row.started_at and row.at else True
+    return Entry(
+        row.position, get_pool(session, vm.pool_id).code, step_of(row, vm.name), StepState(row.state), effect
+    )
+
+
+def _effective_at(row: ChangeStepRow) -> datetime:
+    """What stood before we asked counts from our asking: a step does not correct the past."""
+    assert row.at is not None and row.started_at is not None
+    return max(row.at, row.started_at)
+
+
+def message_document(message: Message) -> dict[str, Any]:
+    return {
+        "template": message.template,
+        "values": {name: str(value) for name, value in message.values.items()},
+    }
+
+
+def moved_on(change_id: int) -> Refused:
+    return Refused("Change {number} has moved on; look at it again.", number=change_id)

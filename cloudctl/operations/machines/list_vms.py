@@ -1,0 +1,125 @@
+"""Machines as people and programs read them: what they hold, for whom, where."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from cloudctl.core.errors import Unreachable
+from cloudctl.core.estate import find_system, find_unit, systems, units
+from cloudctl.core.tables import SystemRow
+from cloudctl.operations.context import Context
+from cloudctl.operations.machines.plan_change import seen_machine
+from metering.allocations import current_allocations, history_of
+from metering.tables import AllocationRow
+from provisioning.store import every, find_pool, find_vm, open_steps, vms
+from provisioning.tables import PoolRow, VmRow
+
+
+@dataclass(frozen=True, slots=True)
+class VmFilter:
+    """Codes that narrow a list of machines; retired ones only when asked for."""
+
+    pool: str | None = None
+    system: str | None = None
+    unit: str | None = None
+    with_retired: bool = False
+
+
+def list_vms(ctx: Context, chosen: VmFilter | None = None) -> list[dict[str, Any]]:
+    """Machines by name. NotFound for a code of the filter that does not exist."""
+    chosen = chosen or VmFilter()
+    with ctx.reading() as session:
+        pool_id = find_pool(session, chosen.pool).id if chosen.pool else None
+        states = None if chosen.with_retired else ["planned", "active"]
+        rows = vms(session, pool_id=pool_id, system_ids=_systems(session, chosen), states=states)
+        held = current_allocations(session, pool_id)
+        names = _Names.read(session)
+        return [_vm_row(row, held.get(row.id), names) for row in rows]
+
+
+def show_vm(ctx: Context, name: str) -> dict[str, Any]:
+    """One machine, with its power as the cloud shows it (None: unknown), its change in hand and its history."""
+    with ctx.reading() as session:
+        row = find_vm(session, name)
+        held = current_allocations(session).get(row.id)
+        shown = _vm_row(row, held, _Names.read(session))
+        in_hand = next((change.id for change, _ in open_steps(session, [row.id])), None)
+        shown |= {
+            "uuid": row.uuid,
+            "external_id": row.external_id,
+            "image": row.image,
+            "network": row.network,
+        }
+        history = _history(session, row, _Names.read(session))
+    return {**shown, "power": _power(ctx, row), "change_in_hand": in_hand, "history": history}
+
+
+def _power(ctx: Context, row: VmRow) -> str | None:
+    """None when the cloud does not show it or does not answer: looking at a machine never fails for that."""
+    if row.state != "active":
+        return None
+    try:
+        machine = seen_machine(ctx, row)
+    except Unreachable:
+        return None
+    return machine.state.value if machine else None
+
+
+def _systems(session: Session, chosen: VmFilter) -> Sequence[int] | None:
+    if chosen.system:
+        return [find_system(session, chosen.system).id]
+    if chosen.unit:
+        return [row.id for row in systems(session, unit_id=find_unit(session, chosen.unit).id, removed=True)]
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    systems: Mapping[int, SystemRow]
+    units: Mapping[int, str]
+    pools: Mapping[int, str]
+
+    @classmethod
+    def read(cls, session: Session) -> "_Names":
+        return cls(
+            {row.id: row for row in systems(session, removed=True)},
+            {row.id: row.code for row in units(session, removed=True)},
+            {row.id: row.code for row in every(session, PoolRow)},
+        )
+
+
+def _vm_row(row: VmRow, held: AllocationRow | None, names: _Names) -> dict[str, Any]:
+    system = names.systems[row.system_id]
+    return {
+        "vm": row.name,
+        "system": system.code,
+        "unit": names.units[system.unit_id],
+        "pool": names.pools[row.pool_id],
+        "host": row.host,
+        "state": row.state,
+        "vcpus": held.vcpus if held else None,
+        "memory_mib": held.memory_mib if held else None,
+        "storage_gib": dict(held.storage_gib) if held else None,
+        "held_since": held.start if held else None,
+        "created_at": row.created_at,
+        "retired_at": row.retired_at,
+    }
+
+
+def _history(session: Session, row: VmRow, names: _Names) -> list[dict[str, Any]]:
+    """What it held, interval by interval."""
+    return [
+        {
+            "start": held.start,
+            "end": held.end,
+            "vcpus": held.vcpus,
+            "memory_mib": held.memory_mib,
+            "storage_gib": dict(held.storage_gib),
+            "system": names.systems[held.system_id].code,
+            "unit": names.units[held.unit_id],
+            "pool": names.pools[held.pool_id],
+        }
+        for held in history_of(session, row.id)
+    ]

@@ -1,0 +1,38 @@
+"""Carries on the changes that a kill or an unreachable cloud left under way."""
+
+from dataclasses import dataclass
+
+from cloudctl.core.errors import Refused, Unreachable
+from cloudctl.core.identity import Role
+from cloudctl.operations.context import Context
+from cloudctl.operations.machines.execute_change import ChangeFailed, run_change
+from provisioning.executor import ChangeState
+from provisioning.store import changes
+
+UNDER_WAY = (ChangeState.RUNNING, ChangeState.UNDOING)
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """Numbers of changes. busy: another process has them in hand, or their cloud does not answer."""
+
+    ended: tuple[int, ...]
+    failed: tuple[int, ...]
+    busy: tuple[int, ...]
+
+
+def resume_changes(ctx: Context) -> Resumed:
+    """Every change begun and neither ended nor in another process's hands. One that fails is taken back as always."""
+    ctx.actor.require(Role.OPERATOR)
+    with ctx.reading() as session:
+        numbers = [row.id for row in changes(session, UNDER_WAY)]
+    ended, failed, busy = [], [], []
+    for number in numbers:
+        try:
+            run_change(ctx, number)
+            ended.append(number)
+        except ChangeFailed:
+            failed.append(number)
+        except (Refused, Unreachable):
+            busy.append(number)
+    return Resumed(tuple(ended), tuple(failed), tuple(busy))

@@ -1,0 +1,1 @@
+"""The under-use review: one step of a case a file."""

@@ -1,0 +1,1 @@
+"""The month with the finance department: tariffs, budgets, holds, and one act of the settlement a file."""

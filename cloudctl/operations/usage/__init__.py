@@ -1,0 +1,1 @@
+"""Metering: sweeps, imports, the sample store, and the questions asked of it."""
