@@ -14,7 +14,7 @@ from pathlib import Path
 
 from cloudctl.core.database import to_micros
 from cloudctl.operations.context import open_context
-from cloudctl.operations.initialise import initialise
+from cloudctl.operations.home.initialise import initialise
 from metering.samples.model import MEASURED, Sample
 from metering.samples.store import FOLDER, SampleStore
 

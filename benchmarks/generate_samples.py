@@ -18,7 +18,7 @@ from cloudctl.core.database import to_micros
 from cloudctl.core.settings import FILE_NAME
 from cloudctl.core.tables import SystemRow, UnitRow
 from cloudctl.operations.context import CLOCK_FILE, Context, open_context
-from cloudctl.operations.initialise import initialise
+from cloudctl.operations.home.initialise import initialise
 from metering.allocations import size_of
 from metering.samples.store import FOLDER, SampleStore, connected
 from metering.tables import AllocationRow

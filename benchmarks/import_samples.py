@@ -15,8 +15,8 @@ import duckdb
 
 from cloudctl.core.tables import SystemRow, UnitRow
 from cloudctl.operations.context import Context, open_context
-from cloudctl.operations.import_samples import import_samples
-from cloudctl.operations.initialise import initialise
+from cloudctl.operations.home.initialise import initialise
+from cloudctl.operations.usage.import_samples import import_samples
 from metering.tables import AllocationRow
 from provisioning.tables import PoolRow, VmRow
 

@@ -24,9 +24,9 @@ from pathlib import Path
 
 from cloudctl.core.clock import DrivenClock, FileClock
 from cloudctl.core.database import to_micros
-from cloudctl.operations.apply_tariffs import apply_tariffs
 from cloudctl.operations.context import CLOCK_FILE, Context, open_context
-from cloudctl.operations.open_review import open_review
+from cloudctl.operations.review.open_review import open_review
+from cloudctl.operations.settlement.apply_tariffs import apply_tariffs
 from metering.samples.store import FOLDER, connected
 
 STARTS = datetime(2026, 9, 30, 16, tzinfo=UTC)

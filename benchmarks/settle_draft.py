@@ -19,9 +19,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cloudctl.core.clock import DrivenClock, FileClock
-from cloudctl.operations.apply_tariffs import apply_tariffs
 from cloudctl.operations.context import CLOCK_FILE, Context, open_context
-from cloudctl.operations.draft_settlement import draft_settlement
+from cloudctl.operations.settlement.apply_tariffs import apply_tariffs
+from cloudctl.operations.settlement.draft_settlement import draft_settlement
 from metering.samples.store import FOLDER, connected
 
 PERIOD, STARTS, ENDS = (

@@ -22,7 +22,7 @@ import sys, time
 from pathlib import Path
 from cloudctl.core.clock import parse_instant
 from cloudctl.operations.context import open_context
-from cloudctl.operations.show_usage import show_usage
+from cloudctl.operations.usage.show_usage import show_usage
 home, by, begin, end, runs = sys.argv[1:]
 with open_context(Path(home)) as ctx:
     for _ in range(int(runs)):
