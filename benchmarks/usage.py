@@ -45,7 +45,7 @@ columns = ", ".join(
     f"max({used} / ({held})), sum(CASE WHEN {used} IS NOT NULL THEN end_us - start_us END)"
     for used, held, weight in METERS.values()
 )
-connection = duckdb.connect(config={"memory_limit": "640MB", "preserve_insertion_order": "false"})
+connection = duckdb.connect(config={"memory_limit": "768MB", "preserve_insertion_order": "false"})
 connection.execute("SET enable_progress_bar = false")
 portion = max(1, 9_000_000 // (8640))
 for _ in range(int(runs)):

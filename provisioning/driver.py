@@ -69,6 +69,15 @@ class Selective(Protocol):
         ...
 
 
+@runtime_checkable
+class Attended(Protocol):
+    """A simulated cloud: nobody has hands there, so what people report to have done at its consoles it does itself."""
+
+    def replace_storage(self, vm_id: int, storage_gib: Mapping[str, int]) -> None:
+        """Puts other disks, which may be smaller, in the place of a machine's own. Done before: nothing."""
+        ...
+
+
 def open_driver(name: str, pool: PoolFacts, clock: Clock) -> Driver:
     """The driver of a pool. Refused when this install does not carry it."""
     if name not in DRIVERS:

@@ -3,17 +3,12 @@
 import errno
 import os
 import sys
-import tempfile
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from itertools import pairwise
-from pathlib import Path
 
 import click
 
-from cloudctl import __version__
 from cloudctl.cli.command import translate
-from cloudctl.cli.run import Run
 from cloudctl.cli.wrong_usage import tell_usage
 from cloudctl.core.errors import CloudctlError, Message, NotFound, Unreachable
 
@@ -77,7 +72,9 @@ def explain(failure: BaseException) -> int:
         case SystemExit():
             raise failure
         case _:
-            path = _keep_traceback(failure)
+            from cloudctl.cli.failure_log import keep_traceback
+
+            path = keep_traceback(failure)
             click.echo(translate("Something unexpected went wrong; the log is {path}.", path=path), err=True)
             return 1
 
@@ -119,26 +116,3 @@ def _known_trouble(failure: OSError) -> CloudctlError | None:
     if isinstance(failure, FileNotFoundError):
         return NotFound("There is no file {path}.", path=path)
     return Unreachable("{path} cannot be read or written: {reason}", path=path, reason=reason)
-
-
-def _keep_traceback(failure: BaseException) -> Path:
-    """Writes the traceback under HOME/logs, or where there is no home yet under the system's temporary folder."""
-    import traceback
-
-    context = click.get_current_context(silent=True)
-    run = context.find_object(Run) if context else None
-    has_home = run is not None and run.home.is_dir()
-    folder = run.home / "logs" if run is not None and has_home else Path(tempfile.gettempdir())
-    text = f"cloudctl {__version__}, Python {sys.version}\n" + "".join(traceback.format_exception(failure))
-    try:
-        return _written(folder, text)
-    except OSError:
-        return _written(Path(tempfile.gettempdir()), text)
-
-
-def _written(folder: Path, text: str) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(".log", f"failure-{datetime.now(UTC):%Y%m%dT%H%M%S}-", folder)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-    return Path(name)

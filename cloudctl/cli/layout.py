@@ -2,13 +2,12 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
 from unicodedata import east_asian_width
 
 import click
 
-# One character that may stand at a line's end, a run of spaces, or a word that stays whole.
 WIDE = r"\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef"
-PIECES = re.compile(rf"[{WIDE}]|\s+|[^\s{WIDE}]+")
 # Punctuation that may not begin a line.
 CLOSING = "，。；：！？、）》」』”’"
 
@@ -28,10 +27,19 @@ def wrapped(text: str, width: int) -> list[str]:
     return [line.rstrip() for line in lines]
 
 
+@cache
+def _pattern() -> re.Pattern[str]:
+    """One character that may stand at a line's end, a run of spaces, or a word that stays whole.
+
+    Made when help is first laid out: every command starts without it.
+    """
+    return re.compile(rf"[{WIDE}]|\s+|[^\s{WIDE}]+")
+
+
 def _pieces(text: str) -> Iterator[str]:
     """Pieces with the punctuation that belongs to them."""
     held = ""
-    for piece in PIECES.findall(text):
+    for piece in _pattern().findall(text):
         if held and piece not in CLOSING:
             yield held
             held = ""

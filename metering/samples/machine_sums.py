@@ -16,8 +16,8 @@ from metering.samples.meters import METERS, P95, SPAN, GroupSums, Meter, MeterSu
 ROWS_AT_ONCE = 9_000_000
 # A level's product with a day in µs fits 64 bits up to 100 TiB; an import refuses what would not.
 HALF = 20
-# Per meter: high half, low half, held, held where unknown, unknown time, unknown intervals, p95, maximum.
-FIGURES = 8
+# Per meter: high half, low half, held, known intervals, p95, maximum.
+FIGURES = 6
 
 
 def machine_sums(
@@ -25,11 +25,15 @@ def machine_sums(
 ) -> dict[int, GroupSums]:
     """Sums per machine over the view `asked`, whole intervals. rows: about how many `asked` has."""
     found: dict[int, GroupSums] = {}
+    gapped: list[int] = []
     for condition in _parts(machines, rows):
         columns = ", ".join(_figures(meter) for meter in METERS)
         query = f"SELECT vm, count(*), sum({SPAN}), {columns} FROM asked WHERE {condition} GROUP BY vm"
         for vm, intervals, total_us, *values in connection.execute(query).fetchall():
-            found[vm] = _sums(intervals, int(total_us), values)
+            found[vm] = _sums(int(total_us), values)
+            if any(part.intervals < intervals for part in found[vm].meters.values()):
+                gapped.append(vm)
+    _take_off_unknown(connection, gapped, found)
     _count_over(connection, found)
     return found
 
@@ -44,20 +48,17 @@ def _parts(machines: Sequence[int], rows: int) -> Iterator[str]:
 
 
 def _figures(meter: Meter) -> str:
-    ratio, unknown = f"{meter.used} / {_divisor(meter)}", f"FILTER ({meter.used} IS NULL)"
+    ratio = f"{meter.used} / {_divisor(meter)}"
     halves = (
         [f"sum({meter.used})", "0"]
         if meter.is_sum
         else [f"sum(({meter.used} >> {HALF}) * {SPAN})", f"sum(({meter.used} & {(1 << HALF) - 1}) * {SPAN})"]
     )
-    held = f"sum({meter.held} * {SPAN})"
     return ", ".join(
         [
             *halves,
-            held,
-            f"{held} {unknown}",
-            f"sum({SPAN}) {unknown}",
-            f"count(*) {unknown}",
+            f"sum({meter.held} * {SPAN})",
+            f"count({meter.used})",
             f"quantile_cont({ratio}, {P95})",
             f"max({ratio})",
         ]
@@ -69,20 +70,40 @@ def _divisor(meter: Meter) -> str:
     return f"({meter.held} * {SPAN})" if meter.is_sum else f"nullif({meter.held}, 0)"
 
 
-def _sums(intervals: int, total_us: int, values: Sequence[Any]) -> GroupSums:
+def _sums(total_us: int, values: Sequence[Any]) -> GroupSums:
+    """As if all time were measured; `_take_off_unknown` takes off what was not."""
     sums = GroupSums()
     for place, meter in enumerate(METERS):
-        high, low, held, held_unknown, unknown_us, unknown, p95, maximum = values[place * FIGURES :][:FIGURES]
+        high, low, held, known, p95, maximum = values[place * FIGURES :][:FIGURES]
         used = int(high or 0) if meter.is_sum else (int(high or 0) << HALF) + int(low or 0)
         sums.meters[meter.name] = MeterSums(
             used=Fraction(used),
-            held_us=int(held) - int(held_unknown or 0),
-            measured_us=total_us - int(unknown_us or 0),
-            intervals=intervals - unknown,
+            held_us=int(held),
+            measured_us=total_us,
+            intervals=known,
             p95=None if p95 is None else p95 / meter.per_held,
             maximum=None if maximum is None else maximum / meter.per_held,
         )
     return sums
+
+
+def _take_off_unknown(
+    connection: duckdb.DuckDBPyConnection, machines: Sequence[int], found: dict[int, GroupSums]
+) -> None:
+    """The time in which a meter was not known; asked only of the machines that have any, for most have none."""
+    if not machines:
+        return
+    columns = ", ".join(
+        f"sum({meter.held} * {SPAN}) {unknown}, sum({SPAN}) {unknown}"
+        for meter in METERS
+        for unknown in [f"FILTER ({meter.used} IS NULL)"]
+    )
+    query = f"SELECT vm, {columns} FROM asked WHERE vm IN ({', '.join(map(str, machines))}) GROUP BY vm"
+    for vm, *values in connection.execute(query).fetchall():
+        for place, meter in enumerate(METERS):
+            held, unknown_us = values[place * 2 : place * 2 + 2]
+            found[vm].meters[meter.name].held_us -= int(held or 0)
+            found[vm].meters[meter.name].measured_us -= int(unknown_us or 0)
 
 
 def _count_over(connection: duckdb.DuckDBPyConnection, found: dict[int, GroupSums]) -> None:

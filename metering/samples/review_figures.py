@@ -66,9 +66,9 @@ def _resized(
     connection: duckdb.DuckDBPyConnection, window: ReviewWindow, machines: Sequence[MachineQuestion]
 ) -> dict[int, Figures]:
     """Machines of several sizes in the window: their rows are read once, and asked of twice."""
-    give(connection, "machines", {"vm": [m.vm_id for m in machines]})
+    chosen = ", ".join(str(machine.vm_id) for machine in machines)
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE resized AS SELECT {_ASKED} FROM samples JOIN machines USING (vm)"
+        f"CREATE OR REPLACE TEMP TABLE resized AS SELECT {_ASKED} FROM samples WHERE vm IN ({chosen})"
     )
     whole = _rows(connection, "resized", window, machines, {m.vm_id: window.start_us for m in machines})
     since = _rows(connection, "resized", window, machines, {m.vm_id: m.sized_us for m in machines})
@@ -106,22 +106,32 @@ def _meter_sums(meter: str) -> str:
     used = f"sum({USED[meter]})" if meter == "cpu" else f"sum({USED[meter]} * span_us::HUGEINT)"
     return f"""
         {used} AS {meter}_used,
-        sum(span_us) FILTER ({USED[meter]} IS NULL) AS {meter}_unknown_us,
+        count({USED[meter]}) AS {meter}_known,
         quantile_cont({_RATIO[meter]}, 0.95) AS {meter}_p95,
         max({_RATIO[meter]}) AS {meter}_max,"""
 
 
 _FIGURES = f"""
     SELECT vm,{"".join(map(_meter_sums, METERS))}
+        count(*) AS intervals,
         sum(span_us) AS total_us,
         quantile_cont({_LOAD}, 0.95) AS load_p95,
         max({_LOAD}) AS load_max,
         sum(steal_ns) AS steal_ns,
-        sum(span_us) FILTER (steal_ns IS NULL) AS steal_unknown_us,
+        count(steal_ns) AS steal_known,
         sum(span_us) FILTER (memory_quality = 'coarse') AS coarse_us,
         quantile_cont({_RATIO["cpu"]}, 0.95) FILTER (start_us >= $recent AND end_us <= $end) / {SCALE["cpu"]}
             AS recent_p95
     FROM ({_WHOLE}) GROUP BY vm"""
+
+
+# Time in which something was not known; asked only of the machines that have any, for most have none.
+_METERED = {**USED, "steal": "steal_ns"}
+_UNKNOWN = f"""
+    SELECT vm,
+        {", ".join(f"sum(span_us) FILTER ({use} IS NULL) AS {name}_unknown_us" for name, use in _METERED.items())}
+    FROM ({_WHOLE}) GROUP BY vm"""
+_ALL_KNOWN = {f"{name}_unknown_us": 0 for name in _METERED}
 
 
 def _held_sums(meter: str) -> str:
@@ -179,13 +189,31 @@ def _rows(
     give(connection, "machines", {"vm": list(starts), "from_us": list(starts.values())})
     rows = _ask(connection, _FIGURES, end=window.end_us, recent=window.recent_us)
     edges = _ask(connection, _EDGES, end=window.end_us, latest=max(starts.values()))
+    gapped = [
+        vm for vm, row in rows.items() if any(row[f"{name}_known"] < row["intervals"] for name in _METERED)
+    ]
+    unknown = _ask_of(connection, _UNKNOWN, gapped, starts, window)
     changing = [m.vm_id for m in machines if starts[m.vm_id] < m.sized_us]
-    give(connection, "machines", {"vm": changing, "from_us": [starts[vm] for vm in changing]})
-    held = _ask(connection, _HELD, end=window.end_us) if changing else {}
+    held = _ask_of(connection, _HELD, changing, starts, window)
     for machine in machines:
         if machine.vm_id in rows:
+            rows[machine.vm_id] |= unknown.get(machine.vm_id, _ALL_KNOWN)
             _complete(rows[machine.vm_id], machine, held.get(machine.vm_id), edges.get(machine.vm_id, {}))
     return rows
+
+
+def _ask_of(
+    connection: duckdb.DuckDBPyConnection,
+    question: str,
+    vm_ids: Sequence[int],
+    starts: Mapping[int, int],
+    window: ReviewWindow,
+) -> dict[int, dict[str, Any]]:
+    """A question of `rows` put to some of the machines."""
+    if not vm_ids:
+        return {}
+    give(connection, "machines", {"vm": list(vm_ids), "from_us": [starts[vm] for vm in vm_ids]})
+    return _ask(connection, question, end=window.end_us)
 
 
 def _ask(connection: duckdb.DuckDBPyConnection, question: str, **values: int) -> dict[int, dict[str, Any]]:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:  # Arrow loads when something is written, not when a question 
 FOLDER = "samples"
 READERS = ".readers"
 DAY_US = 86_400 * MICROS
-MEMORY_LIMIT = "640MB"
+MEMORY_LIMIT = "768MB"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """A case's course: notice, answer, votes, decision, execution, watch, rollback, and who may not do what."""
 
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from cloudctl.core.identity import job_actor
 from cloudctl.core.outbox import notices
 from cloudctl.core.quantity import Size
 from cloudctl.operations.machines.execute_change import ChangeFailed
+from cloudctl.operations.review import order_storage
 from cloudctl.operations.review.answer_case import answer_case
 from cloudctl.operations.review.appeal_case import appeal_case
 from cloudctl.operations.review.decide_case import decidable_cases, decide_cases
@@ -23,6 +25,7 @@ from cloudctl.operations.review.watch_cases import finish_watch, watch_cases
 from metering.allocations import current_allocation, size_of
 from policies.panel import Answer, Decision
 from policies.store import savings
+from provisioning.store import get_pool, get_vm, open_pool_driver
 from tests.cloudctl.reviewed_city import LARGE, City, at
 
 SATURDAY = at(11, 7, 22)
@@ -47,6 +50,15 @@ def held(city, name="tax-1"):
     with city.ctx.reading() as session:
         row = current_allocation(session, city.ids[name])
         return row and size_of(row)
+
+
+def seen(city, name):
+    """What the cloud itself has."""
+    with city.ctx.reading() as session:
+        pool = get_pool(session, get_vm(session, city.ids[name]).pool_id)
+        driver = open_pool_driver(session, pool, city.ctx.home, city.ctx.clock)
+    with closing(driver):
+        return next(m.size for m in driver.observe().machines if m.name == name)
 
 
 def letters(city):
@@ -361,15 +373,46 @@ def test_storage_beside_a_resize_is_a_work_order_of_its_own(city, ctx):
     changed = execute_case(city.other_operator, case)
     assert (changed.state, held(city, "hoard")) == ("watching", Size(2, 16384, {"ssd": 100}))
     ctx.clock.advance(timedelta(days=1))
+    with pytest.raises(Refused, match="between the last change"):
+        execute_case(city.other_operator, case, done_at=ctx.clock.now() - timedelta(days=2))
+    assert seen(city, "hoard").storage_gib == {"ssd": 100}
     execute_case(city.other_operator, case, done_at=ctx.clock.now())
-    assert held(city, "hoard") == Size(2, 16384, {"ssd": 30})
+    assert held(city, "hoard") == seen(city, "hoard") == Size(2, 16384, {"ssd": 30})
     with ctx.reading() as session:
         first, second = savings(session)
     assert first.end == second.start == ctx.clock.now() and second.to_size["storage_gib"] == {"ssd": 30}
     ctx.clock.advance(timedelta(days=1))
     roll_back_case(city.operator, case)
 
-    assert held(city, "hoard") == LARGE
+    assert held(city, "hoard") == seen(city, "hoard") == LARGE
+
+
+class Unattended:
+    """The simulated cloud as a real one would be: people have to do things there themselves."""
+
+    def __init__(self, cloud):
+        self.capabilities, self.observe, self.close = cloud.capabilities, cloud.observe, cloud.close
+
+
+def test_a_disk_that_the_cloud_still_has_is_not_reported_as_replaced(city, ctx, monkeypatch):
+    city.machine("hoard", system="exam")
+    city.use("hoard", ctx.clock.now(), at(12, 2), cpu=0.2, storage=0.2)
+    ctx.clock.move_to(at(12, 3))
+    case = next(c for c in city.open(end=at(12, 2)).cases if c["vm"] == "hoard")["case"]
+    notify_cases(city.operator, [case])
+    answer_case(city.unit_edu, case, Answer.ACCEPT)
+    decide_cases(city.operator, [case])
+    schedule_case(city.operator, case)
+    execute_case(city.other_operator, case)
+    ctx.clock.advance(timedelta(days=1))
+
+    monkeypatch.setattr(
+        order_storage, "open_pool_driver", lambda *facts: Unattended(open_pool_driver(*facts))
+    )
+    with pytest.raises(Refused, match="still shows the old storage of hoard"):
+        execute_case(city.other_operator, case, done_at=ctx.clock.now())
+
+    assert held(city, "hoard") == Size(2, 16384, {"ssd": 100})
 
 
 def test_a_machine_changed_since_is_not_executed(city):

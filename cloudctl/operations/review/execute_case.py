@@ -10,24 +10,28 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from cloudctl.core.errors import Message, Refused
+from cloudctl.core.errors import Refused
 from cloudctl.core.identity import Role
 from cloudctl.core.quantity import Size
 from cloudctl.operations.context import Context
-from cloudctl.operations.machines.change_effects import holder_of, size_text
 from cloudctl.operations.machines.execute_change import ChangeFailed, journal_change, run_change
 from cloudctl.operations.machines.plan_change import lay_out, observe_pools
 from cloudctl.operations.machines.plan_vm import plan_retire
 from cloudctl.operations.review.case_steps import (
     CaseStep,
     actor_of,
-    in_site_language,
     keep_step,
     step_of,
-    tell_operators,
+)
+from cloudctl.operations.review.order_storage import (
+    BY_HAND,
+    is_storage_due,
+    order_storage,
+    replace_by_hand,
+    replace_storage,
 )
 from cloudctl.operations.review.schedule_case import require_open, window_of
-from metering.allocations import current_allocation, hold, size_of
+from metering.allocations import current_allocation, size_of
 from policies import panel
 from policies.panel import CaseState
 from policies.store import case_savings, find_case, read_case
@@ -38,8 +42,6 @@ from provisioning.model import Step
 from provisioning.steps import resize_step
 from provisioning.store import get_vm
 
-BY_HAND = (Remedy.REPLACE_AND_COPY, Remedy.RESIZE_AND_REPLACE)
-
 
 def execute_case(ctx: Context, number: int, *, done_at: datetime | None = None) -> CaseStep:
     """Begins the case's change, or takes it up again. done_at: when what was ordered by hand was carried out.
@@ -48,7 +50,7 @@ def execute_case(ctx: Context, number: int, *, done_at: datetime | None = None) 
     size than the case was opened on. ChangeFailed when the cloud refuses: the case waits for a new time then.
     """
     ctx.actor.require(Role.OPERATOR)
-    if done_at is not None and _is_storage_due(ctx, number):
+    if done_at is not None and is_storage_due(ctx, number):
         return _report_beside(ctx, number, done_at)
     with ctx.reading() as session:
         row = find_case(session, number)
@@ -68,7 +70,7 @@ def check_execute(ctx: Context, number: int, *, done_at: datetime | None = None)
     Storage that shrinks is not among it, nor is anything when work orders are only reported.
     """
     ctx.actor.require(Role.OPERATOR)
-    if done_at is not None and _is_storage_due(ctx, number):
+    if done_at is not None and is_storage_due(ctx, number):
         return []
     with ctx.reading() as session:
         row = find_case(session, number)
@@ -110,7 +112,7 @@ def _begin(ctx: Context, number: int, case: panel.Case, steps: Sequence[Step]) -
             laid = lay_out(ctx, session, steps, seen)
             row.change_id = journal_change(ctx, session, laid, f"review case {number}")
         if row.remedy in BY_HAND:
-            _order_storage(ctx, session, row)
+            order_storage(ctx, session, row)
         keep_step(ctx, session, row, case, "execute", change=row.change_id)
 
 
@@ -129,31 +131,14 @@ def _require_time(ctx: Context, session: Session, row: CaseRow) -> None:
     require_open(ctx, window_of(session, row), now)
 
 
-def _order_storage(ctx: Context, session: Session, row: CaseRow) -> None:
-    values = {
-        "case": row.id,
-        "vm": get_vm(session, row.vm_id).name,
-        "wanted": size_text(in_site_language(ctx), Size.from_json(row.to_size or {})),
-    }
-    tell_operators(
-        ctx,
-        session,
-        row,
-        Message("Work order: storage of {vm}, case {case}", values),
-        Message(
-            "Replace the disk of {vm} by a smaller one and copy it, or cut its thin quota: {wanted}. "
-            "When it is done: cloudctl review execute {case} --done-at TIME",
-            values,
-        ),
-    )
-
-
 def _carry_on(ctx: Context, number: int, done_at: datetime | None) -> CaseStep:
     """Runs the change as far as it goes, and draws the case's next state from it."""
     with ctx.reading() as session:
         row = find_case(session, number)
         change_id = row.change_id
     state = ChangeState.DONE if done_at else ChangeState.ORDERED
+    if change_id is None and done_at is not None:
+        replace_by_hand(ctx, number, done_at)
     if change_id is not None:
         try:
             state = ChangeState(run_change(ctx, change_id, done_at=done_at).state)
@@ -166,7 +151,7 @@ def _carry_on(ctx: Context, number: int, done_at: datetime | None) -> CaseStep:
         row = find_case(session, number)
         if state is ChangeState.DONE:
             if change_id is None:
-                _replace_storage(ctx, session, row, done_at)
+                replace_storage(ctx, session, row, done_at)
             _conclude(ctx, session, row)
         return step_of(session, row)
 
@@ -179,22 +164,13 @@ def _withdraw(ctx: Context, number: int, why: str = "") -> None:
         keep_step(ctx, session, row, case, "withdraw", why)
 
 
-def _is_storage_due(ctx: Context, number: int) -> bool:
-    """The change is done, and the disk that goes with it is not replaced yet."""
-    with ctx.reading() as session:
-        row = find_case(session, number)
-        held = current_allocation(session, row.vm_id)
-        is_changed = CaseState(row.state) in panel.ACTS["report"] and row.remedy == Remedy.RESIZE_AND_REPLACE
-        wanted = Size.from_json(row.to_size or row.from_size)
-        return is_changed and held is not None and size_of(held).storage_gib != wanted.storage_gib
-
-
 def _report_beside(ctx: Context, number: int, done_at: datetime) -> CaseStep:
     """The work order that went beside a change: the saving goes on with the new disk."""
+    replace_by_hand(ctx, number, done_at)
     with ctx.writing() as session:
         row = find_case(session, number)
         case = panel.reported(read_case(session, row, ctx.clock.now()))
-        _replace_storage(ctx, session, row, done_at)
+        replace_storage(ctx, session, row, done_at)
         end_savings(session, row, done_at)
         _book(session, row, _present(session, row), done_at)
         keep_step(ctx, session, row, case, "report", at=done_at.isoformat())
@@ -214,26 +190,6 @@ def _conclude(ctx: Context, session: Session, row: CaseRow) -> None:
     else:
         row.watch_until = row.executed_at + timedelta(days=ctx.settings.review.watch_days)
     keep_step(ctx, session, row, case, "carried_out", at=row.executed_at.isoformat())
-
-
-def _replace_storage(ctx: Context, session: Session, row: CaseRow, done_at: datetime | None) -> None:
-    """The new disk is held from when it was put in. Refused for a time before the machine's last change."""
-    held = current_allocation(session, row.vm_id)
-    assert held is not None and done_at is not None
-    if not held.start < done_at <= ctx.clock.now():
-        raise Refused(
-            "{time} is not between the last change of the machine and now.", time=done_at.isoformat()
-        )
-    storage = Size.from_json(row.to_size or {}).storage_gib
-    size = Size(held.vcpus, held.memory_mib, storage)
-    hold(
-        session,
-        row.vm_id,
-        holder_of(session, get_vm(session, row.vm_id)),
-        size,
-        done_at,
-        f"review case {row.id}",
-    )
 
 
 def _book(session: Session, row: CaseRow, after: Size, start: datetime) -> None:

@@ -1,6 +1,7 @@
 """The driver of a simulated cloud: observe, measure, and bring machines to the state a step wants."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import repeat
 from pathlib import Path
@@ -114,6 +115,20 @@ class EmbeddedDriver:
                 "Pool {pool}: the answer to a step on {name} was lost.", pool=self._pool.code, name=step.name
             )
         return applied
+
+    def replace_storage(self, vm_id: int, storage_gib: Mapping[str, int]) -> None:
+        """As a person with a screwdriver would: also by smaller disks. Of a machine that is gone: nothing."""
+        self._reachable()
+        now = to_micros(self._clock.now())
+        with self._store.writing():
+            machine = self._store.machine(vm_id)
+            if machine is None or machine.storage_gib == dict(storage_gib):
+                return
+            self._advance({machine.host}, now)
+            current = self._store.machine(vm_id)
+            assert current is not None
+            self._store.put_machine(replace(current, storage_gib=dict(storage_gib), size_us=now))
+            self._meter = None
 
     def profiles(self) -> Mapping[str, str]:
         """What kind of workload each machine was given, by name; for those who look behind the scenes."""

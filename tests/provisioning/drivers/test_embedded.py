@@ -314,6 +314,19 @@ def test_the_cloud_keeps_its_own_promises(tmp_path):
         driver.apply(create_step(2, "m-2", Size(3, 1024), host="n1"))
 
 
+def test_disks_replaced_by_hand_may_be_smaller_and_change_no_counter(tmp_path):
+    clock = DrivenClock(START)
+    driver = cloud(tmp_path, clock)
+    driver.apply(create_step(1, "m-1", Size(2, 2048, {"ssd": 400}), host="n1"))
+    clock.advance(timedelta(days=1))
+    before = driver.measure().readings[0]
+    driver.replace_storage(1, {"ssd": 100})
+    driver.replace_storage(99, {"ssd": 100})
+    assert driver.observe().machines[0].size == Size(2, 2048, {"ssd": 100})
+    after = driver.measure().readings[0]
+    assert (after.cpu_ns, after.counter_key, after.storage_gib) == (before.cpu_ns, before.counter_key, 100)
+
+
 def test_it_says_that_it_is_simulated(tmp_path):
     assert cloud(tmp_path, DrivenClock(START)).is_simulated
 
