@@ -31,7 +31,7 @@ lint: ## ruff, mypy --strict, and the floors of the architecture
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-bench: ## Measure what has a limit, on MACHINES (1000) for 30 days at 5 minutes in build/bench/
+bench: ## Time questions, imports, reviews and settlements on MACHINES (1000) for 30 days at 5 minutes, in build/bench/
 	@scripts/set-up dev
 	@scripts/bench $(MACHINES)
 
