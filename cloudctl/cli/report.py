@@ -53,6 +53,7 @@ def list_(run: Run, output: str) -> None:
     metavar="DIR",
     help="Where to write the files; made if it is not there.",
 )
+@click.option("--dry-run", is_flag=True, help="Say which files it would write, and write none.")
 @click.option("--yes", is_flag=True, help="Accepted as everywhere; building a report asks nothing.")
 @output_option
 @click.pass_obj
@@ -64,6 +65,7 @@ def build(
     case: int | None,
     formats: str,
     output_dir: Path,
+    dry_run: bool,
     yes: bool,
     output: str,
 ) -> None:
@@ -72,7 +74,9 @@ def build(
 
     wanted = tuple(dict.fromkeys(part.strip() for part in formats.split(",") if part.strip()))
     with run.open() as ctx:
-        files = build_report(ctx, ReportRequest(name, period, unit, case, wanted), output_dir)
+        files = build_report(
+            ctx, ReportRequest(name, period, unit, case, wanted), output_dir, dry_run=dry_run
+        )
         rows = [
             {
                 "report": file.report,

@@ -11,6 +11,7 @@ from cloudctl.cli.review_steps import require_choice, step_options, step_text
 from cloudctl.cli.run import Run, confirm, say
 from cloudctl.core.clock import parse_when
 from cloudctl.core.errors import UsageError
+from cloudctl.operations.rehearsal import rehearsal
 from cloudctl.operations.review.case_steps import CaseStep
 from cloudctl.operations.review.execute_case import check_execute, execute_case
 from cloudctl.operations.review.roll_back_case import planned_rollback, roll_back_case
@@ -85,17 +86,29 @@ def rollback(
 @click.option("--all", "is_all", is_flag=True, help="All cases under watch.")
 @click.option("--finish", is_flag=True, help="End the watch of the case named, whatever was measured.")
 @click.option("--reason", default="", metavar="TEXT", help="Why.")
+@click.option("--dry-run", is_flag=True, help="Show what would happen and change nothing.")
 @click.option("--yes", "-y", is_flag=True, help="Answer yes to the question.")
 @output_option
 @click.pass_obj
 def watch(
-    run: Run, cases: tuple[int, ...], is_all: bool, finish: bool, reason: str, yes: bool, output: str
+    run: Run,
+    cases: tuple[int, ...],
+    is_all: bool,
+    finish: bool,
+    reason: str,
+    dry_run: bool,
+    yes: bool,
+    output: str,
 ) -> None:
     """Look at the samples since the change: propose a rollback, or end the watch."""
     if finish and len(cases) != 1:
         raise UsageError("--finish wants one case.")
-    with run.open() as ctx:
+    with run.open() as real:
+        ctx = rehearsal(real) if dry_run else real
         if finish:
+            if dry_run:
+                _tell(ctx, finish_watch(ctx, cases[0], reason))
+                return
             confirm("End the watch of case {case}?", yes=yes, case=cases[0])
             _tell(ctx, finish_watch(ctx, cases[0], reason))
             return

@@ -134,17 +134,18 @@ def issue(run: Run, period: str, statement: str | None, yes: bool, dry_run: bool
     "confirm",
     examples=[
         "cloudctl --as li settle confirm 浪潮-2026-0001",
-        "cloudctl settle confirm 浪潮-2026-0001 --yes",
+        "cloudctl --as li settle confirm 2026-10 --yes",
     ],
 )
 @click.argument("number")
 @answers
 @click.pass_obj
 def confirm_(run: Run, number: str, yes: bool, dry_run: bool) -> None:
-    """Accept a statement, for its unit."""
-    from cloudctl.operations.settlement.answer_statement import confirm_statement
+    """Accept a statement, for its unit: by its number, or by the month where the unit has one."""
+    from cloudctl.operations.settlement.answer_statement import confirm_statement, own_number
 
     with run.open() as ctx:
+        number = own_number(ctx, number)
         confirm_statement(rehearsed(ctx), number)
         _tell_statement(ctx, number)
         if not dry_run:
@@ -165,10 +166,11 @@ def confirm_(run: Run, number: str, yes: bool, dry_run: bool) -> None:
 @answers
 @click.pass_obj
 def dispute(run: Run, number: str, line: int, reason: str, yes: bool, dry_run: bool) -> None:
-    """Object to a line of a statement, for its unit."""
-    from cloudctl.operations.settlement.answer_statement import dispute_statement
+    """Object to a line of a statement, for its unit: by its number, or by the month where the unit has one."""
+    from cloudctl.operations.settlement.answer_statement import dispute_statement, own_number
 
     with run.open() as ctx:
+        number = own_number(ctx, number)
         dispute_statement(rehearsed(ctx), number, line, reason)
         _tell_statement(ctx, number)
         if not dry_run:

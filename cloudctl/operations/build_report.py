@@ -16,6 +16,7 @@ from cloudctl.core.clock import month_bounds
 from cloudctl.core.errors import InvalidInput, NotFound, Refused, Unreachable, UsageError, problem
 from cloudctl.core.estate import find_unit
 from cloudctl.operations.context import Context
+from cloudctl.operations.rehearsal import rehearsal
 from cloudctl.operations.review.case_steps import rules_of
 from cloudctl.operations.settlement.deem_statements import deem_statements
 from metering.samples.store import FOLDER, SampleStore
@@ -71,23 +72,28 @@ def list_reports(ctx: Context) -> list[dict[str, Any]]:
     ]
 
 
-def build_report(ctx: Context, request: ReportRequest, folder: Path) -> list[BuiltFile]:
-    """Writes the files of one request into `folder`. NotFound, Refused, UsageError, InvalidInput; Unreachable where
-    a file cannot be written."""
+def build_report(
+    ctx: Context, request: ReportRequest, folder: Path, *, dry_run: bool = False
+) -> list[BuiltFile]:
+    """Writes the files of one request into `folder`; dry_run: says which, and what they would hold.
+
+    NotFound, Refused, UsageError, InvalidInput; Unreachable where a file cannot be written.
+    """
     kind = find_kind(request.name)
     _check_request(kind, request)
     unit = _readable_unit(ctx, kind, request.unit)
     if kind.name in ("statement", "summary"):
-        deem_statements(ctx)
+        deem_statements(rehearsal(ctx) if dry_run else ctx)
     reader = Reader(ctx.texts, ctx.site.zone)
     built = []
     with ctx.reading() as session:
         for stem, owner, report in _reports(ctx, session, request, unit):
             for format_ in request.formats:
-                name = _file_name(stem, format_, ctx)
-                built.append(
-                    _write(folder / name, render(report, format_, reader), (kind.name, owner, format_))
-                )
+                path, content = folder / _file_name(stem, format_, ctx), render(report, format_, reader)
+                if not dry_run:
+                    _write(path, content)
+                sealed = (len(content), preferred_algorithm(), digest(content))
+                built.append(BuiltFile(kind.name, owner, format_, path, *sealed))
     return built
 
 
@@ -232,7 +238,7 @@ def _file_name(stem: str, format_: str, ctx: Context) -> str:
     return f"{safe}.{ctx.texts.language}.{format_}" if is_translated else f"{safe}.{format_}"
 
 
-def _write(path: Path, content: bytes, about: Sequence[str | None]) -> BuiltFile:
+def _write(path: Path, content: bytes) -> None:
     """Under another name first, so that nobody ever reads half a report."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -245,7 +251,3 @@ def _write(path: Path, content: bytes, about: Sequence[str | None]) -> BuiltFile
         raise Unreachable(
             "The report cannot be written to {path}: {reason}", path=str(path), reason=failure.strerror
         ) from None
-    report, unit, format_ = about
-    assert report is not None
-    assert format_ is not None
-    return BuiltFile(report, unit, format_, path, len(content), preferred_algorithm(), digest(content))

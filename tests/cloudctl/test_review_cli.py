@@ -126,6 +126,11 @@ def test_from_open_to_done_with_a_recusal(call, city, case):
     city.use("low", executed, executed + timedelta(days=14), cpu=0.7)
     city.ctx.clock.move_to(executed + timedelta(days=14))
 
+    (foreseen,) = call("olga", "review", "watch", "--all", "--dry-run", "-o", "json")
+    assert (foreseen["verdict"], call("olga", "review", "show", case, "-o", "json")["state"]) == (
+        "fine",
+        "watching",
+    )
     (seen,) = call("olga", "review", "watch", "--all", "-o", "json")
 
     assert (seen["verdict"], seen["state"]) == ("fine", "done")

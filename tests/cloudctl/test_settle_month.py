@@ -134,6 +134,18 @@ def test_the_whole_month(city, run_cli):
     assert run_cli(home, "settle", "draft", "2026-10", login="op").exit_code == 5
 
 
+def test_a_unit_may_name_the_month_where_it_has_one_statement(city, run_cli):
+    assert run_cli(city.ctx.home, "settle", "draft", "2026-10", login="op").exit_code == 0
+    assert settle(run_cli, city, "li", "confirm", "2026-10").exit_code == 4
+    assert settle(run_cli, city, "op", "issue", "2026-10").exit_code == 0
+
+    several = settle(run_cli, city, "wang", "confirm", "2026-10")
+    assert several.exit_code == 5 and "浪潮-2026-0002, 移动-2026-0001" in several.stderr
+    assert settle(run_cli, city, "li", "confirm", "2026-09").exit_code == 4
+    assert settle(run_cli, city, "li", "confirm", "2026-10").exit_code == 0
+    assert statement(shown(run_cli, city), "edu")["state"] == "confirmed"
+
+
 def test_who_prepared_may_not_approve(city):
     both = city.as_person(city.ctx, "qian", "finance", "operator")
     draft_settlement(both, "2026-10")

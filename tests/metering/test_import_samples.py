@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cloudctl.core.audit import verify
-from cloudctl.core.errors import InvalidInput, Unreachable
+from cloudctl.core.errors import InvalidInput, NotFound, Unreachable
 from cloudctl.operations.usage.home_samples import sample_store
 from cloudctl.operations.usage.import_samples import import_samples
 from metering.store import Seal, mark_sealed, reported_sizes
@@ -237,6 +237,25 @@ def test_a_row_goes_by_what_was_held_at_its_end(ctx: Any, vm: int, estate: Any, 
     estate.resize("web", datetime(2026, 9, 2, 0, 7, tzinfo=UTC), Size(8, 16384))
     take(ctx, write(line("web", 5), line("web", 10), line("web", 15)))
     assert [row[0] for row in stored(ctx, "vcpus")] == [4, 8, 8]
+
+
+def test_a_size_changed_while_a_file_is_judged_counts(ctx: Any, vm: int, estate: Any, write: Any) -> None:
+    from cloudctl.core.quantity import Size
+
+    resizes = [lambda: estate.resize("web", datetime(2026, 9, 2, 0, 7, tzinfo=UTC), Size(8, 16384))]
+    (file,) = import_samples(
+        ctx,
+        [write(line("web", 5), line("web", 10), line("web", 15))],
+        on_file=lambda _: [resize() for resize in resizes] and resizes.clear(),
+    )
+    assert file.verdict.accepted == 3
+    assert [row[0] for row in stored(ctx, "vcpus")] == [4, 8, 8]
+
+
+def test_files_that_are_not_there_are_all_named(ctx: Any, vm: int, write: Any, tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match=r"one\.csv, .*two\.csv"):
+        take(ctx, write(line("web", 5)), tmp_path / "one.csv", tmp_path / "two.csv")
+    assert stored(ctx) == []
 
 
 def test_nothing_is_added_to_a_closed_period(ctx: Any, vm: int, write: Any) -> None:

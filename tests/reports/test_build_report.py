@@ -203,6 +203,13 @@ def test_the_command_lists_and_builds(city: City, run_cli: Run, tmp_path: Path) 
     assert [Path(row["path"]).name for row in files] == ["summary-2026-10.zh_CN.html", "summary-2026-10.csv"]
     assert "政务云资源使用月度汇总表" in Path(files[0]["path"]).read_text()
 
+    planned = run_cli(
+        home, "report", "build", "summary", "--period", "2026-10", "--dry-run",
+        "--output-dir", tmp_path / "planned", "-o", "json", login="zhao",
+    )  # fmt: skip
+    assert [Path(row["path"]).name for row in json.loads(planned.stdout)] == ["summary-2026-10.html"]
+    assert not (tmp_path / "planned").exists()
+
     assert run_cli(home, "report", "build", "summary", login="zhao").exit_code == 2
     assert run_cli(home, "report", "build", "none", login="zhao").exit_code == 4
     assert run_cli(home, "report", "build", "summary", "--period", "2026-10", login="li").exit_code == 5

@@ -46,4 +46,4 @@ def initialise(home: Path, *, language: str = "zh_CN", dry_run: bool = False) ->
     finally:
         database.close()
     with open_context(home) as context, context.writing() as session:
-        context.record(session, "home.initialise", str(home.name))
+        context.record(session, "home.initialise", "home")

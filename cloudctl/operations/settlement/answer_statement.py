@@ -1,14 +1,40 @@
 """A unit's answer to its statement: it confirms, or disputes a line with a reason."""
 
+import re
+
 from sqlalchemy.orm import Session
 
-from cloudctl.core.errors import InvalidInput, Refused, problem
+from cloudctl.core.errors import InvalidInput, Message, NotFound, Refused, problem
 from cloudctl.core.identity import Role
 from cloudctl.operations.context import Context
 from cloudctl.operations.settlement.settlement_acts import deem_overdue, require_statement, sign
 from metering.settlement import store as ledger
 from metering.settlement.model import Act, StatementState
 from metering.settlement.tables import DisputeRow, PeriodRow, StatementRow
+
+PERIOD = re.compile(r"\d{4}-\d{2}")
+
+
+def own_number(ctx: Context, name: str) -> str:
+    """The number of a statement named by itself, or by its month where the unit has one statement of it.
+
+    NotFound for a month without any; Refused, with their numbers, where there are several.
+    """
+    if not PERIOD.fullmatch(name):
+        return name
+    with ctx.reading() as session:
+        period = ledger.get_period(session, name)
+        rows = ledger.current_statements(session, period.id)
+        numbers = [row.number for row in rows if row.number and row.unit_code == ctx.actor.unit]
+    if not numbers:
+        raise NotFound("Your unit has no issued statement of {period}.", period=name)
+    if len(numbers) > 1:
+        raise Refused(
+            "Your unit has several statements of {period}: name one.",
+            period=name,
+            hint=Message("They are: {names}.", {"names": ", ".join(numbers)}),
+        )
+    return numbers[0]
 
 
 def confirm_statement(ctx: Context, number: str) -> None:

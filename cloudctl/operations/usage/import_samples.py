@@ -10,12 +10,12 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from cloudctl.core.database import from_micros, to_micros
-from cloudctl.core.errors import InvalidInput, Message, Problem, Refused, problem
+from cloudctl.core.errors import InvalidInput, Message, NotFound, Problem, Refused, problem
 from cloudctl.core.identity import Role
 from cloudctl.operations.context import Context
 from cloudctl.operations.usage.home_samples import sample_store
 from cloudctl.operations.usage.sweep_recovery import adopt_orphans
-from metering.allocations import spans_between
+from metering.allocations import AllocationSpan, spans_between
 from metering.samples.files import file_hash
 from metering.samples.formats import SourceFile, describe_file, read_candidates
 from metering.samples.intake import Intake, Known, Verdict
@@ -76,10 +76,12 @@ def import_samples(
 ) -> list[ImportedFile]:
     """Takes what is new in the files into the store, all files in one transaction.
 
-    InvalidInput, nothing changed: a file that can't be read, a file of which nothing is right, and with `strict` any
+    NotFound, nothing changed: files that are not there. InvalidInput, nothing changed: a file that can't be read, a file of which nothing is right, and with `strict` any
     row that is wrong or contradicts. Rows that the store has already are counted, so importing twice changes nothing.
     """
     ctx.actor.require(Role.OPERATOR)
+    if missing := [str(path) for path in paths if not path.exists()]:
+        raise NotFound("There is no file {path}.", path=", ".join(missing))
     files = [describe_file(path, format) for path in paths]
     store = sample_store(ctx)
     with ctx.writing() as session:
@@ -90,7 +92,7 @@ def import_samples(
             if dry_run or not batch.parts:
                 return batch.files
             with ctx.writing() as session:
-                if newest_source(session, *batch.window) == batch.seen and seals(session) == batch.seals:
+                if _is_as_judged(session, batch):
                     _enter(ctx, session, store, batch)
                     return batch.files
     raise Refused(
@@ -101,13 +103,14 @@ def import_samples(
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """Files judged and written, not yet in the manifest; seen and seals: what they were held against."""
+    """Files judged and written, not yet in the manifest; seen, seals and held: what they were held against."""
 
     files: list[ImportedFile]
     parts: Sequence[Staged]
     window: tuple[datetime, datetime]
     seen: int
     seals: Sequence[Any]
+    held: Sequence[AllocationSpan]
     reported: Mapping[int, ReportedSize]
 
 
@@ -116,12 +119,12 @@ def _judged(
     ctx: Context, store: SampleStore, files: Sequence[SourceFile], on_file: Callable[[Path], None] | None
 ) -> Iterator[_Batch]:
     with store.holding_files(), ctx.reading() as session, connected(store.folder, MEMORY_LIMIT) as connection:
-        closed = seals(session)
+        closed, held = seals(session), spans_between(session, *EVER)
         intake = Intake(
             connection,
             Known(
                 {row.name: row.id for row in vms(session)},
-                spans_between(session, *EVER),
+                held,
                 [(to_micros(seal.start), to_micros(seal.end)) for seal in closed],
                 to_micros(ctx.clock.now()),
             ),
@@ -140,7 +143,16 @@ def _judged(
         reported = {row[0]: ReportedSize(from_micros(row[1]), *row[2:]) for row in intake.reported()}
         session.rollback()
         with store.staged(connection, "SELECT * FROM accepted") as parts:
-            yield _Batch(taken, parts, window, seen, closed, reported)
+            yield _Batch(taken, parts, window, seen, closed, held, reported)
+
+
+def _is_as_judged(session: Session, batch: _Batch) -> bool:
+    """Whether samples, sealed periods and allocations still are what the files were held against."""
+    return (
+        newest_source(session, *batch.window) == batch.seen
+        and seals(session) == batch.seals
+        and spans_between(session, *EVER) == batch.held
+    )
 
 
 def _refuse_wrong(files: Sequence[ImportedFile], *, strict: bool) -> None:
