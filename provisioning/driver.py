@@ -1,14 +1,14 @@
 """The few verbs every cloud answers to, and the register of drivers by name."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from cloudctl.core.clock import Clock
 from cloudctl.core.errors import Message, Refused
-from provisioning.model import Applied, Capability, Measurement, Observation, Step
+from provisioning.model import Applied, Capability, Console, Measurement, Observation, Step
 
 # name -> dotted path of the class; loaded when a pool of that kind is opened.
 DRIVERS = {
@@ -21,12 +21,17 @@ KNOWN_DRIVERS = ("embedded", "external", "libvirt", "openstack")
 
 @dataclass(frozen=True, slots=True)
 class PoolFacts:
-    """What a driver is told of its pool. hosts: code -> its options; state_folder: for its own state."""
+    """What a driver is told of its pool. hosts: code -> its options; state_folder: for its own state.
+
+    images: code -> `source`, `sha256` and further options; networks: code -> `bridge`, `vlan` and further options.
+    """
 
     code: str
     options: Mapping[str, Any]
     hosts: Mapping[str, Mapping[str, Any]]
     state_folder: Path
+    images: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    networks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 class Driver(Protocol):
@@ -66,6 +71,15 @@ class Selective(Protocol):
 
     def measure_some(self, vm_ids: Collection[int]) -> Measurement:
         """What `measure` would say of these machines."""
+        ...
+
+
+@runtime_checkable
+class Consoled(Protocol):
+    """A cloud that gives access to its machines' consoles."""
+
+    def console(self, vm_id: int) -> Console:
+        """How to reach the machine's console now. Refused when it has none or does not run."""
         ...
 
 

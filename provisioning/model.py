@@ -4,15 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from cloudctl.core.quantity import Size
 
 
 class MachineState(StrEnum):
+    """SHELVED: off and put aside, to be deleted or brought back; a reading of it says off."""
+
     RUNNING = "running"
     PAUSED = "paused"
     OFF = "off"
+    SHELVED = "shelved"
     UNKNOWN = "unknown"
 
 
@@ -23,6 +26,9 @@ class StepKind(StrEnum):
     STOP = "stop"
     REBOOT = "reboot"
     MIGRATE = "migrate"
+    EVACUATE = "evacuate"
+    SHELVE = "shelve"
+    UNSHELVE = "unshelve"
     DELETE = "delete"
     ADOPT = "adopt"
 
@@ -35,9 +41,14 @@ class Capability(StrEnum):
     LIVE_RESIZE = "live_resize"
     POWER = "power"
     MIGRATE = "migrate"
+    # Start a machine of a dead host on another one, from shared storage.
+    EVACUATE = "evacuate"
+    SHELVE = "shelve"
     DELETE = "delete"
     MEASURE = "measure"
     ADOPT = "adopt"
+    # Keep the way back from a resize open until it is confirmed.
+    HOLD = "hold"
     # Somebody else carries changes out: a step becomes a work order.
     ORDER = "order"
 
@@ -55,7 +66,11 @@ class HostFacts:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """A machine as its cloud reports it; vm_id is our id from its metadata, None when it carries none."""
+    """A machine as its cloud reports it; vm_id is our id from its metadata, None when it carries none.
+
+    labels: what the cloud knows that helps to find an owner: "system" and "unit" (codes) where we wrote them,
+    "project", "title", and a person's own metadata under its keys.
+    """
 
     external_id: str
     name: str
@@ -63,6 +78,16 @@ class Machine:
     host: str | None
     state: MachineState
     size: Size
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """Where a machine's console is had: a command to run here (argv), or an address to open, which may expire."""
+
+    kind: Literal["command", "url"]
+    command: tuple[str, ...] = ()
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

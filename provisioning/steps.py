@@ -1,17 +1,25 @@
 """The one way a step is written down: what `before` and `after` hold for each kind, and its inverse.
 
-create   after: vcpus, memory_mib, storage_gib, and host, image, network (each None when not chosen yet)
-resize   before, after: vcpus, memory_mib, storage_gib
+create   after: vcpus, memory_mib, storage_gib, host, image, network (each None when not chosen yet), system and
+         unit (codes, to be kept in the cloud's metadata), avoid (ids of machines to stay apart from)
+resize   before, after: vcpus, memory_mib, storage_gib; after: hold true where the cloud is to keep the way back
+         open (the same without it confirms; back to the earlier size reverts)
 start    before: state off;     after: state running
 stop     before: state running; after: state off
 reboot   after: not_before, the instant (ISO 8601) since when it must have started anew
 migrate  before, after: host
+evacuate before: host, which is dead and fenced; after: host. Refused while the old one answers and the machine
+         still stands there. Asked again when the old host is back: what was left of the machine there goes,
+         its disks untouched
+shelve   after: state shelved: off and put aside, its disks kept; it is neither started nor stopped until
+unshelve after: state running: it is brought back
 delete   before: vcpus, memory_mib, storage_gib, host
-adopt    after: vcpus, memory_mib, storage_gib, host, image, network, of a machine the cloud has and nobody owns
+adopt    after: vcpus, memory_mib, storage_gib, host, image, network, of a machine the cloud has and nobody owns;
+         external_id (looked for first, else the name), system, unit (as in create)
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from cloudctl.core.clock import as_utc
@@ -28,15 +36,22 @@ def create_step(
     host: str | None = None,
     image: str | None = None,
     network: str | None = None,
+    system: str | None = None,
+    unit: str | None = None,
+    avoid: Sequence[int] = (),
 ) -> Step:
-    """host None: `begin_change` places the machine."""
-    after = {**size.as_json(), "host": host, "image": image, "network": network}
+    """host None: `begin_change` places the machine, and fills in system, unit and whom to avoid."""
+    made_of = {"host": host, "image": image, "network": network}
+    after = {**size.as_json(), **made_of, "system": system, "unit": unit, "avoid": list(avoid)}
     return Step(StepKind.CREATE, vm_id, name, None, after)
 
 
-def resize_step(vm_id: int, name: str, before: Size, after: Size, *, is_live: bool = True) -> Step:
-    """is_live False: with a power cycle even where the cloud could do without."""
-    return Step(StepKind.RESIZE, vm_id, name, before.as_json(), after.as_json(), is_live)
+def resize_step(
+    vm_id: int, name: str, before: Size, after: Size, *, is_live: bool = True, hold: bool = False
+) -> Step:
+    """is_live False: with a power cycle even where the cloud could do without. hold: keep the way back open."""
+    held = {"hold": True} if hold else {}
+    return Step(StepKind.RESIZE, vm_id, name, before.as_json(), {**after.as_json(), **held}, is_live)
 
 
 def start_step(vm_id: int, name: str) -> Step:
@@ -60,15 +75,38 @@ def migrate_step(
     return Step(StepKind.MIGRATE, vm_id, name, {"host": before}, {"host": after}, is_live)
 
 
+def evacuate_step(vm_id: int, name: str, before: str | None, after: str | None) -> Step:
+    """after None: `begin_change` chooses the host."""
+    return Step(StepKind.EVACUATE, vm_id, name, {"host": before}, {"host": after}, is_live=False)
+
+
+def shelve_step(vm_id: int, name: str) -> Step:
+    return Step(StepKind.SHELVE, vm_id, name, None, {"state": "shelved"}, is_live=False)
+
+
+def unshelve_step(vm_id: int, name: str) -> Step:
+    return Step(StepKind.UNSHELVE, vm_id, name, {"state": "shelved"}, {"state": "running"}, is_live=False)
+
+
 def delete_step(vm_id: int, name: str, size: Size, host: str | None) -> Step:
     return Step(StepKind.DELETE, vm_id, name, {**size.as_json(), "host": host}, None, is_live=False)
 
 
 def adopt_step(
-    vm_id: int, name: str, size: Size, host: str | None, image: str | None = None, network: str | None = None
+    vm_id: int,
+    name: str,
+    size: Size,
+    host: str | None,
+    image: str | None = None,
+    network: str | None = None,
+    *,
+    external_id: str | None = None,
+    system: str | None = None,
+    unit: str | None = None,
 ) -> Step:
     """The machine becomes ours as it is; a cloud that has another by then refuses."""
-    after = {**size.as_json(), "host": host, "image": image, "network": network}
+    made_of = {"host": host, "image": image, "network": network}
+    after = {**size.as_json(), **made_of, "external_id": external_id, "system": system, "unit": unit}
     return Step(StepKind.ADOPT, vm_id, name, None, after)
 
 
@@ -79,7 +117,10 @@ def wanted_size(step: Step) -> Size:
 
 
 def inverse(step: Step) -> Step | None:
-    """The step that takes this one back; None for a reboot (no trace), a delete (gone), an adoption."""
+    """The step that takes this one back; None for what leaves no trace, is gone, or is better left as it is.
+
+    Those are a reboot, a delete, an adoption, and an evacuation: its old host is dead.
+    """
     match step.kind:
         case StepKind.CREATE:
             assert step.after is not None
@@ -89,10 +130,19 @@ def inverse(step: Step) -> Step | None:
             return stop_step(step.vm_id, step.name)
         case StepKind.STOP:
             return start_step(step.vm_id, step.name)
+        case StepKind.SHELVE:
+            return unshelve_step(step.vm_id, step.name)
+        case StepKind.UNSHELVE:
+            return shelve_step(step.vm_id, step.name)
         case StepKind.RESIZE | StepKind.MIGRATE:
-            return Step(step.kind, step.vm_id, step.name, step.after, step.before, step.is_live)
-        case StepKind.REBOOT | StepKind.DELETE | StepKind.ADOPT:
+            return Step(step.kind, step.vm_id, step.name, _settled(step.after), step.before, step.is_live)
+        case StepKind.REBOOT | StepKind.DELETE | StepKind.ADOPT | StepKind.EVACUATE:
             return None
+
+
+def _settled(after: Mapping[str, object] | None) -> dict[str, object] | None:
+    """What was asked for, without whether its way back was to stay open."""
+    return {key: value for key, value in after.items() if key != "hold"} if after is not None else None
 
 
 def plan_checksum(steps: Sequence[Step]) -> str:
@@ -106,5 +156,7 @@ def required_capability(step: Step) -> Capability:
     match step.kind:
         case StepKind.START | StepKind.STOP | StepKind.REBOOT:
             return Capability.POWER
+        case StepKind.SHELVE | StepKind.UNSHELVE:
+            return Capability.SHELVE
         case _:
             return Capability(step.kind.value)

@@ -93,6 +93,18 @@ def images(session: Session, pool_id: int | None = None) -> Sequence[ImageRow]:
     return session.scalars(query).all()
 
 
+def networks(session: Session, pool_id: int | None = None) -> Sequence[NetworkRow]:
+    """Networks not removed, by pool and code."""
+    query = (
+        select(NetworkRow)
+        .where(NetworkRow.removed_at.is_(None))
+        .order_by(NetworkRow.pool_id, NetworkRow.code)
+    )
+    if pool_id is not None:
+        query = query.where(NetworkRow.pool_id == pool_id)
+    return session.scalars(query).all()
+
+
 def pool_facts(session: Session, pool: PoolRow, home: Path) -> PoolFacts:
     """What the pool's driver is told; a driver keeps its own state under home/clouds/<pool>."""
     return PoolFacts(
@@ -100,11 +112,21 @@ def pool_facts(session: Session, pool: PoolRow, home: Path) -> PoolFacts:
         pool.options,
         {host.code: _host_options(host) for host in hosts(session, pool.id)},
         home / "clouds" / pool.code,
+        {row.code: _image_options(row) for row in images(session, pool.id)},
+        {row.code: _network_options(row) for row in networks(session, pool.id)},
     )
 
 
 def _host_options(host: HostRow) -> Mapping[str, Any]:
-    return {**host.options, "uri": host.uri, "rack": host.rack, "is_draining": host.is_draining}
+    return {**host.options, "uri": host.uri, "rack": host.rack, "accepting": host.accepting}
+
+
+def _image_options(row: ImageRow) -> Mapping[str, Any]:
+    return {**row.options, "source": row.source, "sha256": row.sha256}
+
+
+def _network_options(row: NetworkRow) -> Mapping[str, Any]:
+    return {**row.options, "bridge": row.bridge, "vlan": row.vlan}
 
 
 def open_pool_driver(session: Session, pool: PoolRow, home: Path, clock: Clock) -> Driver:

@@ -23,7 +23,11 @@ class PoolRow(Base):
 
 
 class HostRow(Base):
-    """A host of a pool. is_draining: takes no new machines. options: capacity of a simulated host."""
+    """A host of a pool. accepting: takes new machines; not while it is drained or fenced.
+
+    closed: why it does not: by whom, when, the reason, and whether a person stated that it is fenced.
+    options: capacity of a simulated host.
+    """
 
     __tablename__ = "host"
     __table_args__ = (UniqueConstraint("pool_id", "code"),)
@@ -32,7 +36,8 @@ class HostRow(Base):
     code: Mapped[str] = mapped_column(Text)
     uri: Mapped[str | None] = mapped_column(Text)
     rack: Mapped[str | None] = mapped_column(Text)
-    is_draining: Mapped[bool] = mapped_column(default=False)
+    accepting: Mapped[bool] = mapped_column(default=True)
+    closed: Mapped[dict[str, Any] | None] = mapped_column(JsonText)
     options: Mapped[dict[str, Any]] = mapped_column(JsonText)
     removed_at: Mapped[datetime | None] = mapped_column(Instant)
 
@@ -45,6 +50,7 @@ class ImageRow(Base):
     code: Mapped[str] = mapped_column(Text)
     source: Mapped[str] = mapped_column(Text)
     sha256: Mapped[str | None] = mapped_column(Text)
+    options: Mapped[dict[str, Any]] = mapped_column(JsonText, default=dict)
     removed_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
@@ -56,13 +62,15 @@ class NetworkRow(Base):
     code: Mapped[str] = mapped_column(Text)
     bridge: Mapped[str | None] = mapped_column(Text)
     vlan: Mapped[int | None]
+    options: Mapped[dict[str, Any]] = mapped_column(JsonText, default=dict)
     removed_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
 class VmRow(Base):
     """A machine we answer for. Its id is stamped on its samples and in the cloud's own metadata.
 
-    state: planned (not made yet), active, retired. What it holds stands in its allocations, not here.
+    state: planned (not made yet), active, shelved (since shelved_at: off, kept, holding nothing), retired. What
+    it holds stands in its allocations, not here.
     """
 
     __tablename__ = "vm"
@@ -77,6 +85,7 @@ class VmRow(Base):
     image: Mapped[str | None] = mapped_column(Text)
     network: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime | None] = mapped_column(Instant)
+    shelved_at: Mapped[datetime | None] = mapped_column(Instant)
     retired_at: Mapped[datetime | None] = mapped_column(Instant)
 
 

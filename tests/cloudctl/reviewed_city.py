@@ -70,7 +70,7 @@ class City:
                 session.flush()
                 self.ids[code] = pool.id
             capacity = {"vcpus": 64, "memory_mib": 262144, "storage_gib": {"ssd": 8000}}
-            session.add(HostRow(pool_id=self.ids["lab"], code="n1", is_draining=False, options=capacity))
+            session.add(HostRow(pool_id=self.ids["lab"], code="n1", accepting=True, options=capacity))
         self.operator = self.as_person(self.ctx, "olga", "operator", unit="data")
         self.other_operator = self.as_person(self.ctx, "otto", "operator", unit="data")
         self.unit_fin = self.as_person(self.ctx, "wang", "unit", unit="fin")

@@ -6,17 +6,22 @@ import pytest
 
 from cloudctl.core.errors import Refused, Unreachable
 from cloudctl.core.quantity import Size
+from provisioning.driver import Consoled
 from provisioning.model import Capability, MachineState, StepKind
 from provisioning.steps import (
+    adopt_step,
     create_step,
     delete_step,
+    evacuate_step,
     inverse,
     migrate_step,
     reboot_step,
     required_capability,
     resize_step,
+    shelve_step,
     start_step,
     stop_step,
+    unshelve_step,
 )
 from tests.contracts.drivers import BENCHES
 
@@ -54,6 +59,9 @@ STEPS = {
     "start": start_step(1, "m"),
     "stop": stop_step(1, "m"),
     "migrate": migrate_step(1, "m", "a", "b"),
+    "evacuate": evacuate_step(1, "m", "a", "b"),
+    "shelve": shelve_step(1, "m"),
+    "unshelve": unshelve_step(1, "m"),
     "delete": delete_step(1, "m", SIZE, "a"),
 }
 
@@ -104,9 +112,10 @@ def test_what_is_applied_is_seen_by_another_process(bench, machine):
         resize_step(1, "m", SIZE, SMALLER, is_live=False),
         stop_step(1, "m"),
         migrate_step(1, "m", "a", "b"),
+        shelve_step(1, "m"),
         delete_step(1, "m", SIZE, "a"),
     ],
-    ids=["grow", "shrink", "stop", "migrate", "delete"],
+    ids=["grow", "shrink", "stop", "migrate", "shelve", "delete"],
 )
 def test_a_step_applied_twice_is_applied_once_with_the_first_instant(bench, machine, step):
     needs(bench, required_capability(step))
@@ -139,7 +148,8 @@ def test_a_reboot_happens_once_after_its_instant(bench, machine):
 
 def test_a_step_and_its_inverse_leave_the_machine_as_it_was(bench, machine):
     before = seen(bench.driver)
-    for step in (resize_step(1, "m", SIZE, LARGER), stop_step(1, "m"), migrate_step(1, "m", "a", "b")):
+    steps = (resize_step(1, "m", SIZE, LARGER), stop_step(1, "m"), migrate_step(1, "m", "a", "b"))
+    for step in (*steps, shelve_step(1, "m")):
         if required_capability(step) in bench.driver.capabilities:
             back = inverse(step)
             assert back is not None
@@ -260,3 +270,79 @@ def test_a_machine_that_is_off_is_read_as_off(bench, machine):
     bench.driver.apply(stop_step(machine, "m"))
     bench.clock.advance(timedelta(minutes=10))
     assert reading(bench).state == MachineState.OFF
+
+
+def test_a_machine_put_aside_is_off_and_kept_until_it_is_brought_back(bench, machine):
+    needs(bench, Capability.SHELVE)
+    bench.driver.apply(shelve_step(machine, "m"))
+    found = seen(bench.driver)[machine]
+    assert (found.state, found.size, found.name) == (MachineState.SHELVED, SIZE, "m")
+    if Capability.MEASURE in bench.driver.capabilities:
+        assert all(each.state != MachineState.RUNNING for each in bench.driver.measure().readings)
+    with pytest.raises(Refused):
+        bench.driver.apply(start_step(machine, "m"))
+    bench.clock.advance(timedelta(minutes=5))
+    back = bench.driver.apply(unshelve_step(machine, "m"))
+    assert seen(bench.driver)[machine].state == MachineState.RUNNING
+    assert bench.reopened().apply(unshelve_step(machine, "m")).at == back.at
+
+
+def test_what_is_put_aside_can_be_deleted(bench, machine):
+    needs(bench, Capability.SHELVE)
+    bench.driver.apply(shelve_step(machine, "m"))
+    bench.driver.apply(delete_step(machine, "m", SIZE, "a"))
+    assert seen(bench.driver) == {}
+
+
+def test_nothing_is_evacuated_from_a_host_that_answers(bench, machine):
+    needs(bench, Capability.EVACUATE)
+    before = seen(bench.driver)
+    with pytest.raises(Refused):
+        bench.driver.apply(evacuate_step(machine, "m", "a", "b"))
+    assert seen(bench.driver) == before
+
+
+def test_a_machine_of_a_dead_host_starts_once_elsewhere(bench, machine):
+    needs(bench, Capability.EVACUATE)
+    if bench.break_host is None or bench.mend is None:
+        pytest.skip("this cloud's hosts cannot be broken at will")
+    bench.break_host("a")
+    step = evacuate_step(machine, "m", "a", "b")
+    first = bench.driver.apply(step)
+    assert first.host == "b"
+    assert [(each.host, each.size) for each in bench.driver.observe().machines] == [("b", SIZE)]
+    bench.clock.advance(timedelta(minutes=5))
+    assert bench.reopened().apply(step).at == first.at
+    bench.mend()
+    running = [each for each in bench.driver.observe().machines if each.state == MachineState.RUNNING]
+    assert [(each.vm_id, each.host) for each in running] == [(machine, "b")]
+    if Capability.MEASURE in bench.driver.capabilities:
+        assert [each.host for each in bench.driver.measure().readings if each.vm_id == machine] == ["b"]
+    bench.driver.apply(step)
+    assert [each.host for each in bench.driver.observe().machines] == ["b"], "what the dead host kept is gone"
+
+
+def test_what_a_machine_was_made_for_stands_in_its_labels(bench):
+    needs(bench, Capability.CREATE)
+    bench.driver.apply(create_step(1, "m", SIZE, host="a", system="tax", unit="fin"))
+    labels = seen(bench.driver)[1].labels
+    assert (labels["system"], labels["unit"]) == ("tax", "fin")
+
+
+def test_adopting_what_is_ours_already_changes_nothing_but_the_owner(bench, machine):
+    needs(bench, Capability.ADOPT)
+    before = seen(bench.driver)[machine]
+    step = adopt_step(1, "m", SIZE, "a", external_id=before.external_id, system="tax", unit="fin")
+    bench.driver.apply(step)
+    after = seen(bench.reopened())[machine]
+    assert (after.state, after.size, after.host) == (before.state, before.size, before.host)
+    assert after.labels["system"] == "tax"
+
+
+def test_a_console_is_a_command_or_an_address(bench, machine):
+    if not isinstance(bench.driver, Consoled):
+        pytest.skip("gives no consoles")
+    console = bench.driver.console(machine)
+    assert console.command if console.kind == "command" else console.url.startswith("http")
+    with pytest.raises(Refused):
+        bench.driver.console(99)

@@ -40,7 +40,7 @@ def build_estate(ctx: Context, hosts: int = 3) -> Estate:
         )
         for number in range(1, hosts + 1):
             capacity = {"vcpus": 32, "memory_mib": 65536, "storage_gib": {"ssd": 4000}}
-            _added(session, HostRow(pool_id=lab, code=f"n{number}", is_draining=False, options=capacity))
+            _added(session, HostRow(pool_id=lab, code=f"n{number}", accepting=True, options=capacity))
     return Estate(tax, land, lab, pub)
 
 

@@ -27,7 +27,8 @@ def upgrade() -> None:
         sa.Column("code", sa.Text, nullable=False),
         sa.Column("uri", sa.Text),
         sa.Column("rack", sa.Text),
-        sa.Column("is_draining", sa.Boolean, nullable=False),
+        sa.Column("accepting", sa.Boolean, nullable=False),
+        sa.Column("closed", JsonText),
         sa.Column("options", JsonText, nullable=False),
         sa.Column("removed_at", Instant),
         sa.UniqueConstraint("pool_id", "code"),
@@ -39,6 +40,7 @@ def upgrade() -> None:
         sa.Column("code", sa.Text, nullable=False),
         sa.Column("source", sa.Text, nullable=False),
         sa.Column("sha256", sa.Text),
+        sa.Column("options", JsonText, nullable=False),
         sa.Column("removed_at", Instant),
         sa.UniqueConstraint("pool_id", "code"),
     )
@@ -49,6 +51,7 @@ def upgrade() -> None:
         sa.Column("code", sa.Text, nullable=False),
         sa.Column("bridge", sa.Text),
         sa.Column("vlan", Id),
+        sa.Column("options", JsonText, nullable=False),
         sa.Column("removed_at", Instant),
         sa.UniqueConstraint("pool_id", "code"),
     )
@@ -65,6 +68,7 @@ def upgrade() -> None:
         sa.Column("image", sa.Text),
         sa.Column("network", sa.Text),
         sa.Column("created_at", Instant),
+        sa.Column("shelved_at", Instant),
         sa.Column("retired_at", Instant),
     )
     op.create_table(

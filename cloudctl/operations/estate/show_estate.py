@@ -177,7 +177,7 @@ def _host(row: HostRow, pool: str, held: _Held) -> Row:
         "code": row.code,
         "uri": row.uri,
         "rack": row.rack,
-        "draining": row.is_draining,
+        "draining": not row.accepting,
         "capacity_vcpus": row.options.get("vcpus"),
         "capacity_memory_mib": row.options.get("memory_mib"),
         "capacity_storage_gib": row.options.get("storage_gib"),

@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from sqlalchemy.orm import Session
 
 from cloudctl.core.errors import Message, NotFound, Refused
+from cloudctl.core.estate import unit_codes
 from cloudctl.core.identity import Role
 from cloudctl.core.quantity import Size
+from cloudctl.core.tables import SystemRow
 from cloudctl.operations.context import Context
 from metering.allocations import current_allocations, size_of
 from provisioning.driver import Driver
@@ -93,13 +95,28 @@ def lay_out(
     laid: dict[int, Iterator[Step]] = {}
     for pool_id, facts in seen.items():
         pool = get_pool(session, pool_id)
-        own = [step for step in steps if machines[step.vm_id].pool_id == pool_id]
+        own = [_owned(session, step, steps) for step in steps if machines[step.vm_id].pool_id == pool_id]
         _require_capabilities(pool, own, facts.capabilities)
         if Capability.ORDER not in facts.capabilities:
             systems = {vm_id: row.system_id for vm_id, row in machines.items()}
             own = promises(session, pool, facts.observation).lay_out(own, systems)
         laid[pool_id] = iter(own)
     return tuple(next(laid[machines[step.vm_id].pool_id]) for step in steps)
+
+
+def _owned(session: Session, step: Step, steps: Sequence[Step]) -> Step:
+    """A step that makes or takes over a machine, with its owner, and with whom a new one is to be kept apart from."""
+    if step.kind not in (StepKind.CREATE, StepKind.ADOPT):
+        return step
+    row = get_vm(session, step.vm_id)
+    system = session.get_one(SystemRow, row.system_id)
+    owner: dict[str, object] = {"system": system.code, "unit": unit_codes(session)[system.unit_id]}
+    if step.kind == StepKind.CREATE:
+        kin = vms(session, pool_id=row.pool_id, system_ids=[system.id], states=["active", "shelved"])
+        made = {earlier.vm_id for earlier in steps[: steps.index(step)] if earlier.kind == StepKind.CREATE}
+        kin_made = {vm_id for vm_id in made if get_vm(session, vm_id).system_id == system.id}
+        owner["avoid"] = sorted({each.id for each in kin} | kin_made)
+    return replace(step, after={**(step.after or {}), **owner})
 
 
 def promises(session: Session, pool: PoolRow, observation: Observation) -> Promises:
@@ -119,7 +136,7 @@ def promises(session: Session, pool: PoolRow, observation: Observation) -> Promi
         for machine in observation.machines
         if machine.host and machine.vm_id not in counted
     ]
-    draining = [host.code for host in hosts(session, pool.id) if host.is_draining]
+    draining = [host.code for host in hosts(session, pool.id) if not host.accepting]
     return Promises(
         observation.hosts, draining, Overcommit.of(pool.options), _grown(known, under_way) + foreign
     )

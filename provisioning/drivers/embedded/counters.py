@@ -55,7 +55,7 @@ class Standing:
     def __init__(self, machines: Sequence[MachineRecord]) -> None:
         self.vm_ids = [machine.vm_id for machine in machines]
         self.hosts = [machine.host for machine in machines]
-        self.states = [machine.state for machine in machines]
+        self.states = ["off" if machine.state == "shelved" else machine.state for machine in machines]
         self.counter_keys = [machine.counter_key for machine in machines]
         self.vcpus = [machine.vcpus for machine in machines]
         self.memory_mib = [machine.memory_mib for machine in machines]

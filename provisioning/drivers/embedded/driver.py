@@ -13,12 +13,13 @@ from provisioning.driver import PoolFacts
 from provisioning.drivers.embedded.counters import Counters, Meter
 from provisioning.drivers.embedded.faults import Faults, StepFault, read_faults
 from provisioning.drivers.embedded.hypervisor import Hypervisor
-from provisioning.drivers.embedded.store import CloudStore, HostRecord, MachineRecord
+from provisioning.drivers.embedded.store import CloudStore, HostRecord, MachineRecord, Remnant
 from provisioning.drivers.embedded.traces import Traces
 from provisioning.drivers.embedded.workload import SLOT_US
 from provisioning.model import (
     Applied,
     Capability,
+    Console,
     Fault,
     HostFacts,
     Machine,
@@ -40,7 +41,7 @@ KEPT_US = 86_400_000_000
 class EmbeddedDriver:
     """One pool's simulated cloud; its state lies in the pool's state folder and is the cloud's own."""
 
-    capabilities = frozenset(Capability) - {Capability.ORDER}
+    capabilities = frozenset(Capability) - {Capability.ORDER, Capability.HOLD}
     is_simulated = True
 
     def __init__(self, pool: PoolFacts, clock: Clock) -> None:
@@ -57,10 +58,12 @@ class EmbeddedDriver:
     def observe(self) -> Observation:
         faults = self._reachable()
         hosts = self._known_hosts()
-        seen = [machine for machine in self._store.machines() if machine.host not in faults.hosts_down]
+        down = faults.hosts_down
+        seen = [_machine(machine) for machine in self._store.machines() if machine.host not in down]
+        seen += [_left_behind(remnant) for remnant in self._store.remnants() if remnant.host not in down]
         return Observation(
             tuple(_host_facts(host, host.code not in faults.hosts_down) for host in hosts.values()),
-            tuple(map(_machine, seen)),
+            tuple(seen),
             tuple(Fault(code, None, "host_unreachable") for code in faults.hosts_down if code in hosts),
         )
 
@@ -134,6 +137,15 @@ class EmbeddedDriver:
         """What kind of workload each machine was given, by name; for those who look behind the scenes."""
         meter = self._current_meter()
         return dict(zip((machine.name for machine in meter.machines), meter.profiles(), strict=True))
+
+    def console(self, vm_id: int) -> Console:
+        """There is nobody inside a simulated machine: its console shows what the cloud knows of it."""
+        faults = self._reachable()
+        machine = self._store.machine(vm_id)
+        if machine is None or machine.host in faults.hosts_down or machine.state != "running":
+            raise Refused("The machine does not run where it could be seen: it has no console.")
+        line = f"{machine.name} ({machine.external_id}) on {machine.host}, boot {machine.boots}"
+        return Console("command", ("printf", "%s\n", line))
 
     def close(self) -> None:
         self._store.close()
@@ -224,8 +236,19 @@ def _host_facts(host: HostRecord, is_up: bool) -> HostFacts:
 
 def _machine(record: MachineRecord) -> Machine:
     return Machine(
-        record.external_id, record.name, record.vm_id, record.host, MachineState(record.state), record.size
+        record.external_id,
+        record.name,
+        record.vm_id,
+        record.host,
+        MachineState(record.state),
+        record.size,
+        record.labels,
     )
+
+
+def _left_behind(remnant: Remnant) -> Machine:
+    number = f"sim-{remnant.number}"
+    return Machine(number, remnant.name, remnant.vm_id, remnant.host, MachineState.OFF, remnant.size)
 
 
 def _readings(meter: Meter, counters: Counters, now: int) -> list[Reading]:

@@ -37,8 +37,12 @@ class Hypervisor:
             return self._adopt(step, machine, now)
         if machine is None:
             raise Refused("The cloud has no machine {name}.", name=step.name)
+        if step.kind == StepKind.EVACUATE:
+            return self._evacuate(step, machine, now)
         self._require_up(machine.host)
         match step.kind:
+            case StepKind.SHELVE | StepKind.UNSHELVE:
+                return self._shelve(step, machine, now)
             case StepKind.RESIZE:
                 return self._resize(step, machine, now)
             case StepKind.MIGRATE:
@@ -83,6 +87,7 @@ class Hypervisor:
                 boot_us=at,
                 boots=1,
                 counted_us=at,
+                labels=_owner(step),
             )
         )
         return self._now_is(step.vm_id, at)
@@ -90,15 +95,27 @@ class Hypervisor:
     def _adopt(self, step: Step, machine: MachineRecord | None, now: int) -> Applied:
         """Writes our id on a machine that carries none; it goes on as it was."""
         if machine is None:
-            unclaimed = self.store.machines("name = ? AND vm_id IS NULL", step.name)
+            unclaimed = self._unclaimed(step)
             if not unclaimed:
                 raise Refused("The cloud has no machine {name} without an owner.", name=step.name)
             if unclaimed[0].size != wanted_size(step):
                 raise Refused("The cloud has a machine {name} of another size.", name=step.name)
             self._require_up(unclaimed[0].host)
             machine = replace(unclaimed[0], vm_id=step.vm_id)
-            self.store.put_machine(machine)
+        if not machine.labels.items() >= _owner(step).items():
+            machine = replace(machine, labels={**machine.labels, **_owner(step)})
+        self.store.put_machine(machine)
         return _applied(self.store.first_noted(step.vm_id, "adopted", now), machine)
+
+    def _unclaimed(self, step: Step) -> list[MachineRecord]:
+        """The machine of that external id, else of that name, if nobody owns it."""
+        wanted = (step.after or {}).get("external_id")
+        nobodys = self.store.machines("vm_id IS NULL")
+        return [
+            machine
+            for machine in nobodys
+            if (machine.external_id == wanted if wanted else machine.name == step.name)
+        ]
 
     def _delete(self, step: Step, machine: MachineRecord | None, now: int) -> Applied:
         if machine is None:
@@ -146,10 +163,44 @@ class Hypervisor:
         self.store.put_machine(replace(current, host=host, host_us=at).booted(at))
         return self._now_is(step.vm_id, at)
 
+    def _evacuate(self, step: Step, machine: MachineRecord, now: int) -> Applied:
+        """Starts it elsewhere: its disks are shared, its memory is lost. What its dead host keeps stays there."""
+        assert step.before is not None and step.after is not None
+        dead, host = str(step.before.get("host")), str(step.after.get("host"))
+        if machine.host == host:
+            if dead not in self.down:
+                self.store.clear_remnant(step.vm_id, dead)
+            return _applied(machine.host_us, machine)
+        if machine.host != dead:
+            raise Refused("{name} does not stand on {host} any more.", name=step.name, host=dead)
+        if dead not in self.down:
+            raise Refused("Host {host} answers: its machines are migrated, not evacuated.", host=dead)
+        self._require_up(host)
+        self._require_room(host, step.name, machine.size)
+        at = self.advance({dead, host}, now)
+        current = self.store.machine(step.vm_id)
+        assert current is not None
+        self.store.leave_behind(current)
+        self.store.put_machine(replace(current, host=host, host_us=at).booted(at))
+        return self._now_is(step.vm_id, at)
+
+    def _shelve(self, step: Step, machine: MachineRecord, now: int) -> Applied:
+        is_shelved, wanted = machine.state == "shelved", step.kind == StepKind.SHELVE
+        if is_shelved == wanted:
+            return _applied(machine.state_us, machine)
+        at = self.advance({machine.host}, now)
+        current = self.store.machine(step.vm_id)
+        assert current is not None
+        changed = replace(current, state="shelved" if wanted else "running", state_us=at)
+        self.store.put_machine(changed if wanted else changed.booted(at))
+        return self._now_is(step.vm_id, at)
+
     def _power(self, step: Step, machine: MachineRecord, now: int) -> Applied:
         wanted = "running" if step.kind == StepKind.START else "off"
         if machine.state == wanted:
             return _applied(machine.state_us, machine)
+        if machine.state == "shelved":
+            raise Refused("{name} is put aside; bring it back first.", name=step.name)
         at = self.advance({machine.host}, now)
         current = self.store.machine(step.vm_id)
         assert current is not None
@@ -198,3 +249,9 @@ class Hypervisor:
 
 def _applied(at_us: int, machine: MachineRecord) -> Applied:
     return Applied(from_micros(at_us), machine.external_id, machine.host)
+
+
+def _owner(step: Step) -> dict[str, str]:
+    """What a create or an adoption writes into a machine's metadata."""
+    after = step.after or {}
+    return {key: str(after[key]) for key in ("system", "unit") if after.get(key)}

@@ -7,7 +7,7 @@ import json
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, fields, replace
+from dataclasses import astuple, dataclass, field, fields, replace
 from pathlib import Path
 
 from cloudctl.core.errors import Unreachable
@@ -22,8 +22,12 @@ CREATE TABLE IF NOT EXISTS machine (
     vcpus INTEGER, memory_mib INTEGER, storage_gib TEXT, image TEXT,
     born_us INTEGER, born_vcpus INTEGER, born_memory_mib INTEGER, born_storage_gib INTEGER,
     size_us INTEGER, host_us INTEGER, state_us INTEGER, boot_us INTEGER, boots INTEGER,
-    counted_us INTEGER, cpu_ns INTEGER, steal_ns INTEGER, disk_bytes INTEGER, network_bytes INTEGER);
+    counted_us INTEGER, cpu_ns INTEGER, steal_ns INTEGER, disk_bytes INTEGER, network_bytes INTEGER,
+    labels TEXT NOT NULL DEFAULT '{}');
 CREATE TABLE IF NOT EXISTS tombstone (vm_id INTEGER PRIMARY KEY, number INTEGER, host TEXT, at_us INTEGER);
+CREATE TABLE IF NOT EXISTS remnant (
+    vm_id INTEGER, host TEXT, number INTEGER, name TEXT, vcpus INTEGER, memory_mib INTEGER, storage_gib TEXT,
+    PRIMARY KEY (vm_id, host));
 CREATE TABLE IF NOT EXISTS asked (vm_id INTEGER, kind TEXT, at_us INTEGER, PRIMARY KEY (vm_id, kind));
 """
 
@@ -38,7 +42,10 @@ class HostRecord:
 
 @dataclass(frozen=True, slots=True)
 class MachineRecord:
-    """A machine: what it is, since when (…_us), and its counters as of counted_us, from the last boot on."""
+    """A machine: what it is, since when (…_us), and its counters as of counted_us, from the last boot on.
+
+    labels: the owner we wrote into the cloud's metadata, and what a person wrote beside it.
+    """
 
     number: int | None
     vm_id: int | None
@@ -63,6 +70,7 @@ class MachineRecord:
     steal_ns: int = 0
     disk_bytes: int = 0
     network_bytes: int = 0
+    labels: dict[str, str] = field(default_factory=dict)
 
     @property
     def size(self) -> Size:
@@ -91,7 +99,19 @@ class Tombstone:
     at_us: int
 
 
-_COLUMNS = tuple(field.name for field in fields(MachineRecord))
+@dataclass(frozen=True, slots=True)
+class Remnant:
+    """What a dead host still has of a machine that was started elsewhere: seen, off, once the host is back."""
+
+    vm_id: int
+    host: str
+    number: int
+    name: str
+    size: Size
+
+
+_COLUMNS = tuple(column.name for column in fields(MachineRecord))
+_DOCUMENTS = ("storage_gib", "labels")
 
 
 class CloudStore:
@@ -153,7 +173,8 @@ class CloudStore:
     def put_machine(self, record: MachineRecord) -> None:
         """Inserts it (number None) or replaces it; within `writing`."""
         values = list(astuple(record))
-        values[_COLUMNS.index("storage_gib")] = json.dumps(record.storage_gib)
+        for name in _DOCUMENTS:
+            values[_COLUMNS.index(name)] = json.dumps(getattr(record, name), ensure_ascii=False)
         if record.number is None:
             marks = ", ".join("?" * len(_COLUMNS))
             self._connection().execute(
@@ -183,6 +204,24 @@ class CloudStore:
         query = "SELECT number, host, at_us FROM tombstone WHERE vm_id = ?"
         row = self._connection().execute(query, (vm_id,)).fetchone()
         return Tombstone(*row) if row else None
+
+    def remnants(self) -> list[Remnant]:
+        """By host and machine."""
+        query = "SELECT vm_id, host, number, name, vcpus, memory_mib, storage_gib FROM remnant ORDER BY host, vm_id"
+        return [
+            Remnant(*row[:4], Size(row[4], row[5], json.loads(row[6])))
+            for row in self._connection().execute(query)
+        ]
+
+    def leave_behind(self, record: MachineRecord) -> None:
+        """The machine's host keeps what it has of it; within `writing`."""
+        size = (record.vcpus, record.memory_mib, json.dumps(record.storage_gib))
+        row = (record.vm_id, record.host, record.number, record.name, *size)
+        self._connection().execute("INSERT OR REPLACE INTO remnant VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+
+    def clear_remnant(self, vm_id: int, host: str) -> None:
+        """Within `writing`."""
+        self._connection().execute("DELETE FROM remnant WHERE vm_id = ? AND host = ?", (vm_id, host))
 
     def first_asked(self, vm_id: int, kind: str, at_us: int) -> int:
         """When a step that is late was first asked for."""
@@ -221,10 +260,14 @@ def _open(folder: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.executescript(_SCHEMA)
+    if "labels" not in {row[1] for row in connection.execute("PRAGMA table_info(machine)")}:
+        # A cloud made before machines had labels.
+        connection.execute("ALTER TABLE machine ADD COLUMN labels TEXT NOT NULL DEFAULT '{}'")
     return connection
 
 
 def _machine(row: Sequence[object]) -> MachineRecord:
     values = dict(zip(_COLUMNS, row, strict=True))
-    values["storage_gib"] = json.loads(str(values["storage_gib"]))
+    for name in _DOCUMENTS:
+        values[name] = json.loads(str(values[name]))
     return MachineRecord(**values)  # type: ignore[arg-type]
