@@ -87,7 +87,7 @@ class Settings(Section):
 
 
 def load_settings(home: Path, environment: Mapping[str, str] = os.environ) -> Settings:
-    """The home's settings. InvalidInput with every wrong key at once, each with its file and line."""
+    """The home's settings. InvalidInput with every wrong key at once, each with its file and line or its variable."""
     path = home / FILE_NAME
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     try:
@@ -98,20 +98,26 @@ def load_settings(home: Path, environment: Mapping[str, str] = os.environ) -> Se
     try:
         return Settings.model_validate(document)
     except ValidationError as failure:
-        raise InvalidInput([_problem(path, text, error) for error in failure.errors()]) from None
+        raise InvalidInput([_problem(path, text, environment, error) for error in failure.errors()]) from None
 
 
 def _override(document: dict[str, Any], environment: Mapping[str, str]) -> None:
     for name, section in Settings.model_fields.items():
         keys = section.annotation.model_fields if section.annotation else {}
         for key in keys:
-            value = environment.get(f"CLOUDCTL_{name}_{key}".upper())
+            value = environment.get(_variable(name, key))
             if value is not None:
                 document.setdefault(name, {})[key] = value
 
 
-def _problem(path: Path, text: str, error: Any) -> Problem:
-    *_, key = map(str, error["loc"])
+def _variable(section: str, key: str) -> str:
+    return f"CLOUDCTL_{section}_{key}".upper()
+
+
+def _problem(path: Path, text: str, environment: Mapping[str, str], error: Any) -> Problem:
+    section, key = str(error["loc"][0]), str(error["loc"][-1])
     lines = (n for n, line in enumerate(text.splitlines(), 1) if line.strip(" [").startswith(key))
     place = f"{path}:{next(lines, 1)}:1"
+    if (variable := _variable(section, key)) in environment:
+        place = variable
     return problem(place, "{key}: {reason}", key=".".join(map(str, error["loc"])), reason=error["msg"])

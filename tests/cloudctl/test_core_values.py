@@ -183,6 +183,18 @@ def test_every_wrong_setting_is_told_at_once_with_its_line(tmp_path):
     ]
 
 
+def test_a_wrong_variable_is_named_itself_and_an_unknown_section_by_its_line(tmp_path):
+    file = tmp_path / "cloudctl.toml"
+    file.write_text("\n[metring]\ninterval_s = 10\n")
+    with pytest.raises(InvalidInput) as caught:
+        load_settings(tmp_path, {"CLOUDCTL_METERING_INTERVAL_S": "1"})
+
+    assert {problem.place for problem in caught.value.problems} == {
+        "CLOUDCTL_METERING_INTERVAL_S",
+        f"{file}:2:1",
+    }
+
+
 def test_a_file_that_is_no_toml_is_told_with_its_line(home, run_cli):
     (home / "cloudctl.toml").write_text("this is = = not toml")
     done = run_cli(home, "audit", "log")
