@@ -170,6 +170,8 @@ def _trouble(reason: str) -> Unreachable:
         )
     if "full" in told:
         return Unreachable("The disk that holds the ledger is full; nothing was changed.")
+    if "i/o" in told:
+        return Unreachable("The disk that holds the ledger is full or fails: {reason}", reason=reason)
     if "readonly" in told or "read-only" in told:
         return Unreachable("The ledger cannot be written: {reason}", reason=reason)
     if "malformed" in told or "not a database" in told:
