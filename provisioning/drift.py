@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from cloudctl.core.quantity import Size
-from provisioning.model import Machine, Observation
+from provisioning.model import Machine, MachineState, Observation
 
 
 class Difference(StrEnum):
@@ -14,6 +14,7 @@ class Difference(StrEnum):
     OTHER_SIZE = "other_size"
     OTHER_HOST = "other_host"
     SEEN_TWICE = "seen_twice"
+    RUNS_SHELVED = "runs_shelved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,26 +38,36 @@ class Finding:
 
 
 def compare(
-    observation: Observation, allocated: Mapping[int, Allocated], in_hand: Collection[int] = ()
+    observation: Observation,
+    allocated: Mapping[int, Allocated],
+    in_hand: Collection[int] = (),
+    shelved: Mapping[int, Allocated] | None = None,
 ) -> list[Finding]:
     """Findings by name. in_hand: machines of changes under way, which differ rightly for a while.
 
+    shelved: machines put aside, which hold nothing and are kept: one that is gone, or runs, is a difference.
     A machine on a host that does not answer is not missing: nobody can say.
     """
+    kept = shelved or {}
     unseen_hosts = {fault.host for fault in observation.faults if fault.vm_id is None}
     silent = {fault.vm_id for fault in observation.faults if fault.vm_id is not None}
     seen: dict[int, list[Machine]] = {}
     findings: list[Finding] = []
     for machine in observation.machines:
-        if machine.vm_id is None or machine.vm_id not in allocated:
-            if machine.vm_id not in in_hand or machine.vm_id is None:
-                findings.append(_finding(Difference.NOT_ALLOCATED, machine, None))
-        else:
+        if machine.vm_id is not None and (machine.vm_id in allocated or machine.vm_id in kept):
             seen.setdefault(machine.vm_id, []).append(machine)
-    for vm_id, expected in allocated.items():
-        if vm_id not in in_hand:
-            known_silent = vm_id in silent or expected.host in unseen_hosts
-            findings += _of_machine(vm_id, expected, seen.get(vm_id, []), known_silent)
+        elif machine.vm_id not in in_hand or machine.vm_id is None:
+            findings.append(_finding(Difference.NOT_ALLOCATED, machine, None))
+    for vm_id, expected in [*allocated.items(), *kept.items()]:
+        if vm_id in in_hand:
+            continue
+        known_silent = vm_id in silent or expected.host in unseen_hosts
+        # Where it stands twice, the one where it belongs comes first: the others are what should not be.
+        there = sorted(seen.get(vm_id, []), key=lambda machine: machine.host != expected.host)
+        if vm_id in allocated:
+            findings += _of_machine(vm_id, expected, there, known_silent)
+        else:
+            findings += _of_shelved(vm_id, expected, there, known_silent)
     return sorted(findings, key=lambda finding: (finding.name, finding.kind))
 
 
@@ -71,6 +82,19 @@ def _of_machine(
         findings.append(_finding(Difference.OTHER_SIZE, machines[0], expected))
     if machines[0].host != expected.host:
         findings.append(_finding(Difference.OTHER_HOST, machines[0], expected))
+    return findings
+
+
+def _of_shelved(
+    vm_id: int, expected: Allocated, machines: Sequence[Machine], is_silent: bool
+) -> list[Finding]:
+    """Put aside it has no host that matters, and no size: it is to be there, and at rest."""
+    if not machines:
+        missing = Finding(Difference.NOT_SEEN, expected.name, vm_id, _document(expected), None)
+        return [] if is_silent else [missing]
+    findings = [_finding(Difference.SEEN_TWICE, machine, expected) for machine in machines[1:]]
+    if machines[0].state in (MachineState.RUNNING, MachineState.PAUSED):
+        findings.append(_finding(Difference.RUNS_SHELVED, machines[0], expected))
     return findings
 
 

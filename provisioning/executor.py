@@ -131,7 +131,7 @@ def undo(entries: Sequence[Entry], drivers: Mapping[str, Driver], journal: Journ
         back = inverse(entry.step)
         if entry.state in (StepState.PENDING, StepState.ORDERED):
             journal.undone(entry, None)
-        elif entry.step.kind in (StepKind.DELETE, StepKind.ADOPT):
+        elif entry.step.kind in (StepKind.DELETE, StepKind.ADOPT, StepKind.EVACUATE):
             journal.keep(entry, None)
         elif back is None or not entry.has_effect:
             journal.undone(entry, None)

@@ -185,6 +185,11 @@ def _refusals(machine: Wanted, there: Present) -> Iterator[Refusal]:
             "The machine stands in pool {pool}; it cannot change its pool.", {"pool": there.pool}
         )
         yield Refusal(machine.name, "pool", message)
+    elif there.state == "shelved":
+        message = Message(
+            "The machine is put aside: bring it back with “cloudctl vm restore {name}”.", {"name": there.name}
+        )
+        yield Refusal(machine.name, "name", message)
     elif there.state == "retired":
         yield from _retired_refusals(machine, there)
     elif not there.is_external:

@@ -82,7 +82,7 @@ class Promises:
                 self.taken.append(Promise(step.vm_id, host, wish.system, wish.size))
             case StepKind.RESIZE:
                 self._resize(step)
-            case StepKind.MIGRATE:
+            case StepKind.MIGRATE | StepKind.EVACUATE:
                 return self._migrate(step)
             case StepKind.DELETE:
                 self.taken = [promise for promise in self.taken if promise.vm_id != step.vm_id]

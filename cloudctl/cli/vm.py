@@ -12,8 +12,10 @@ from cloudctl.cli.run import Run, confirm, say
 from cloudctl.core.errors import UsageError
 from cloudctl.operations.machines import plan_vm
 from cloudctl.operations.machines.adopt_vm import adopt_vm, plan_adoption
+from cloudctl.operations.machines.console_vm import attach, open_console
 from cloudctl.operations.machines.list_vms import VmFilter, list_vms, show_vm
 from cloudctl.operations.machines.transfer_vm import plan_transfer, transfer_vm
+from provisioning.model import StepKind
 
 LIST_COLUMNS = ["vm", "system", "unit", "pool", "host", "state", "vcpus", "memory_mib", "storage_gib"]
 TRANSFER_COLUMNS = ["vm", "from_system", "from_unit", "to_system", "to_unit"]
@@ -84,7 +86,52 @@ def _simple(name: str, plan: Callable[..., Any], help_text: str) -> None:
 _simple("start", plan_vm.plan_start, "Start a machine that is off.")
 _simple("stop", plan_vm.plan_stop, "Stop a machine; it keeps what it holds.")
 _simple("reboot", plan_vm.plan_reboot, "Restart a machine.")
-_simple("retire", plan_vm.plan_retire, "Stop a machine and delete it for good.")
+_simple(
+    "restore", plan_vm.plan_restore, "Bring back a machine that was put aside; it holds again what it held."
+)
+
+
+@vm.command(
+    cls=TranslatedCommand,
+    examples=["cloudctl vm retire tax-db-1", "cloudctl vm retire tax-db-1 --now --yes"],
+)
+@click.argument("name")
+@click.option("--now", "at_once", is_flag=True, help="Delete it for good at once, with all its disks.")
+@changing_options
+@click.pass_obj
+def retire(run: Run, name: str, at_once: bool, output: str, dry_run: bool, yes: bool, reason: str) -> None:
+    """Put a machine aside: off, holding nothing, kept some days and then deleted."""
+    with run.open() as ctx:
+        plan = plan_vm.plan_retire(ctx, name, at_once=at_once)
+        carry_out(ctx, plan, output=output, dry_run=dry_run, yes=yes, reason=reason)
+        if not dry_run and any(step.kind == StepKind.SHELVE for step in plan.steps):
+            say(
+                "It is kept {days} days; “cloudctl vm restore {name}” brings it back.",
+                days=ctx.settings.machines.keep_days,
+                name=name,
+            )
+
+
+@vm.command(
+    cls=TranslatedCommand,
+    examples=["cloudctl vm console tax-db-1", "cloudctl vm console tax-db-1 -o json"],
+)
+@click.argument("name")
+@output_option
+@click.pass_obj
+def console(run: Run, name: str, output: str) -> None:
+    """Open a machine's console, or print the address where it is."""
+    from dataclasses import asdict
+
+    with run.open() as ctx:
+        found = open_console(ctx, name)
+        if output != "table":
+            show_record(asdict(found), output, ctx.site.zone)
+            return
+    if found.kind == "url":
+        click.echo(found.url)
+        return
+    raise SystemExit(attach(found.command))
 
 
 @vm.command(

@@ -41,6 +41,16 @@ class InventorySettings(Section):
     plan_limit: float = Field(0.10, ge=0, le=1)
 
 
+class MachinesSettings(Section):
+    """keep_days: how long a retired machine is kept aside; per_host, parallel: steps at once on a host, in all;
+    retries: how often an unanswered step is asked again before it is left uncertain."""
+
+    keep_days: int = Field(14, ge=0)
+    per_host: int = Field(2, ge=1, le=64)
+    parallel: int = Field(8, ge=1, le=256)
+    retries: int = Field(2, ge=0, le=20)
+
+
 class MeteringSettings(Section):
     """interval_s: the sweep grid; deadline_s: what one host may take; raw_days: how long raw samples are kept."""
 
@@ -68,6 +78,12 @@ class SettlementSettings(Section):
     coverage_threshold: float = Field(0.95, ge=0, le=1)
 
 
+class RequestSettings(Section):
+    """grant_days: how long a grant keeps its capacity and budget before it lapses."""
+
+    grant_days: int = Field(60, ge=1)
+
+
 class DaemonSettings(Section):
     """Where /metrics listens; port 0 turns it off."""
 
@@ -80,9 +96,11 @@ class Settings(Section):
     clock: ClockSettings = ClockSettings()
     identity: IdentitySettings = IdentitySettings()
     inventory: InventorySettings = InventorySettings()
+    machines: MachinesSettings = MachinesSettings()
     metering: MeteringSettings = MeteringSettings()
     review: ReviewSettings = ReviewSettings()
     settlement: SettlementSettings = SettlementSettings()
+    requests: RequestSettings = RequestSettings()
     daemon: DaemonSettings = DaemonSettings()
 
 

@@ -8,6 +8,7 @@ from cloudctl.daemon.runner import CatchUp, Job
 from cloudctl.daemon.schedule import Daily, Every, Monthly
 from cloudctl.operations.context import Context
 from cloudctl.operations.home.forget_runs import forget_old_runs
+from cloudctl.operations.machines.delete_shelved import delete_shelved
 from cloudctl.operations.machines.find_drift import find_drift
 from cloudctl.operations.machines.resume_changes import resume_changes
 from cloudctl.operations.review.open_review import open_review
@@ -35,6 +36,7 @@ def all_jobs(settings: Settings) -> tuple[Job, ...]:
         Job("watch", Every(HOUR_S), _watch, CatchUp.LATEST),
         Job("drafting", Monthly(1, time(5, 0)), _drafting, CatchUp.EACH),
         Job("review", Monthly(1, time(6, 0)), _review, CatchUp.LATEST),
+        Job("deletion", Daily(time(4, 0)), _deletion, CatchUp.LATEST),
         Job("retention", Daily(time(3, 30)), _retention, CatchUp.LATEST),
     )
 
@@ -76,6 +78,12 @@ def _deadlines(ctx: Context, period: datetime) -> str:
 
 def _watch(ctx: Context, period: datetime) -> str:
     return f"{len(watch_cases(ctx))} cases watched"
+
+
+def _deletion(ctx: Context, period: datetime) -> str:
+    deleted = delete_shelved(ctx)
+    waiting = f"; waiting: {', '.join(deleted.waiting)}" if deleted.waiting else ""
+    return f"{len(deleted.gone)} machines deleted that were put aside{waiting}"
 
 
 def _drafting(ctx: Context, period: datetime) -> str:

@@ -62,7 +62,7 @@ def review_figures(ctx: Context) -> dict[str, Any]:
         "waiting": states.count("marked"),
         "monthly_saving": yuan_text(monthly),
         "saved": yuan_text(saved),
-        "retired": sum(vm.state == "retired" for vm in _machines(ctx)),
+        "retired": sum(vm.state in ("shelved", "retired") for vm in _machines(ctx)),
     }
 
 

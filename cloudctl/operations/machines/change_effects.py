@@ -8,7 +8,7 @@ from cloudctl.core import outbox
 from cloudctl.core.quantity import Size
 from cloudctl.core.tables import SystemRow
 from cloudctl.operations.context import Context
-from metering.allocations import Holder, hold, release
+from metering.allocations import Holder, history_of, hold, release, size_of
 from provisioning.executor import Entry
 from provisioning.model import Applied, Step, StepKind
 from provisioning.steps import wanted_size
@@ -28,7 +28,14 @@ def take_effect(session: Session, change_id: int, step: Step, applied: Applied, 
         case StepKind.RESIZE:
             vm.host = applied.host or vm.host
             hold(session, vm.id, holder_of(session, vm), wanted_size(step), at, reason)
-        case StepKind.MIGRATE:
+        case StepKind.SHELVE:
+            vm.state, vm.shelved_at, vm.host = "shelved", at, applied.host
+            release(session, vm.id, at)
+        case StepKind.UNSHELVE:
+            size = size_of(history_of(session, vm.id)[-1])
+            vm.state, vm.shelved_at, vm.host = "active", None, applied.host or vm.host
+            hold(session, vm.id, holder_of(session, vm), size, at, reason)
+        case StepKind.MIGRATE | StepKind.EVACUATE:
             host = applied.host or (step.after or {}).get("host")
             vm.host = str(host) if host else None
         case StepKind.DELETE:
@@ -84,7 +91,7 @@ def wanted_text(ctx: Context, step: Step) -> str:
     """What a step asks for, in words: a size, a host, a power state."""
     if step.kind in (StepKind.CREATE, StepKind.RESIZE, StepKind.ADOPT):
         return size_text(ctx, wanted_size(step))
-    if step.kind == StepKind.MIGRATE:
+    if step.kind in (StepKind.MIGRATE, StepKind.EVACUATE):
         host = (step.after or {}).get("host")
         return str(host) if host else ctx.texts.text("to any other host")
     return ctx.texts.label("step_kind", step.kind)

@@ -25,6 +25,7 @@ from provisioning.tables import ChangeRow, ChangeStepRow
 _FOR_GOOD = {
     StepKind.DELETE: Message("What was deleted cannot be brought back."),
     StepKind.ADOPT: Message("What was adopted stays adopted."),
+    StepKind.EVACUATE: Message("What was started elsewhere stays there: its old host is dead."),
 }
 UNDER_WAY = (ChangeState.PLANNED, ChangeState.RUNNING, ChangeState.ORDERED)
 
@@ -32,7 +33,7 @@ UNDER_WAY = (ChangeState.PLANNED, ChangeState.RUNNING, ChangeState.ORDERED)
 @dataclass(frozen=True, slots=True)
 class LedgerJournal:
     """One change's journal. before_resize is called right before a cloud is asked to change a size,
-    or to delete a machine, whose last minutes count too."""
+    or to put aside or delete a machine, whose last minutes count too."""
 
     ctx: Context
     change_id: int
@@ -46,7 +47,7 @@ class LedgerJournal:
             row = self._row(session, entry)
             row.state = StepState.RUNNING
             row.started_at = row.started_at or self.ctx.clock.now()
-        if entry.step.kind in (StepKind.RESIZE, StepKind.DELETE):
+        if entry.step.kind in (StepKind.RESIZE, StepKind.SHELVE, StepKind.DELETE):
             self.before_resize(entry)
 
     def finish(self, finished: tuple[Entry, Applied] | None, *, is_last: bool) -> None:

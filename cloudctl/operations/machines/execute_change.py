@@ -21,11 +21,13 @@ from metering.samples.presence import has_samples
 from metering.store import seals
 from provisioning.driver import Driver
 from provisioning.executor import ChangeState, Entry, StepState, execute, undo
-from provisioning.model import Capability, Step, StepKind
+from provisioning.model import Capability, MachineState, Step, StepKind
 from provisioning.steps import plan_checksum
 from provisioning.store import find_change, get_vm
 from provisioning.tables import ChangeRow, ChangeStepRow
 
+# What changes what a machine holds.
+_CHANGES_HELD = (StepKind.CREATE, StepKind.RESIZE, StepKind.SHELVE, StepKind.UNSHELVE, StepKind.DELETE)
 # Drivers by pool id for as long as they are needed.
 OpenDrivers = Callable[[Context, Sequence[int]], AbstractContextManager[dict[int, Driver]]]
 
@@ -198,7 +200,7 @@ class _Run:
                 if done_at < seal.end:
                     raise Refused("{time} lies in a month that is closed.", time=done_at.isoformat())
             for entry in entries_of(session, self.change_id):
-                changes_held = entry.step.kind in (StepKind.CREATE, StepKind.RESIZE, StepKind.DELETE)
+                changes_held = entry.step.kind in _CHANGES_HELD
                 if changes_held and has_samples(store, session, entry.step.vm_id, done_at):
                     raise Refused(
                         "{name} has samples after {time}, stamped with what it held before.",
@@ -240,8 +242,10 @@ def _sampler(
 
 
 def _has_old_size(ctx: Context, entry: Entry, driver: Driver) -> bool:
-    """Whether an uncertain resize has not taken effect: the cloud still shows what the ledger has."""
+    """Whether an uncertain step has not taken effect: the cloud still shows what the ledger has, not put aside."""
     with ctx.reading() as session:
         held = current_allocation(session, entry.step.vm_id)
     seen = [machine for machine in driver.observe().machines if machine.vm_id == entry.step.vm_id]
-    return held is not None and bool(seen) and seen[0].size == size_of(held)
+    if held is None or not seen or seen[0].state == MachineState.SHELVED:
+        return False
+    return seen[0].size == size_of(held)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cloudctl.core.errors import Message, Unreachable
+from cloudctl.core.quantity import Size
 from cloudctl.operations.context import Context
 from cloudctl.operations.machines.plan_change import opened_drivers
 from metering.allocations import current_allocations, size_of
@@ -53,7 +54,12 @@ def _findings(ctx: Context, pool: PoolRow) -> list[Finding]:
         vm_id: Allocated(machines[vm_id].name, machines[vm_id].host, size_of(row))
         for vm_id, row in held.items()
     }
-    return compare(observation, allocated, in_hand)
+    shelved = {
+        row.id: Allocated(row.name, row.host, Size(0, 0))
+        for row in machines.values()
+        if row.state == "shelved"
+    }
+    return compare(observation, allocated, in_hand, shelved)
 
 
 def _reported_otherwise(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -32,7 +33,7 @@ def list_vms(ctx: Context, chosen: VmFilter | None = None) -> list[dict[str, Any
     chosen = chosen or VmFilter()
     with ctx.reading() as session:
         pool_id = find_pool(session, chosen.pool).id if chosen.pool else None
-        states = None if chosen.with_retired else ["planned", "active"]
+        states = None if chosen.with_retired else ["planned", "active", "shelved"]
         rows = vms(session, pool_id=pool_id, system_ids=_systems(session, chosen), states=states)
         held = current_allocations(session, pool_id)
         names = _Names.read(session)
@@ -53,6 +54,8 @@ def show_vm(ctx: Context, name: str) -> dict[str, Any]:
             "network": row.network,
         }
         history = _history(session, row, _Names.read(session))
+    if row.shelved_at is not None and row.state == "shelved":
+        shown["kept_until"] = row.shelved_at + timedelta(days=ctx.settings.machines.keep_days)
     return {**shown, "power": _power(ctx, row), "change_in_hand": in_hand, "history": history}
 
 
@@ -104,6 +107,7 @@ def _vm_row(row: VmRow, held: AllocationRow | None, names: _Names) -> dict[str, 
         "storage_gib": dict(held.storage_gib) if held else None,
         "held_since": held.start if held else None,
         "created_at": row.created_at,
+        "shelved_at": row.shelved_at,
         "retired_at": row.retired_at,
     }
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from sqlalchemy.orm import Session
 
 from cloudctl.core.errors import Message, NotFound, Refused
-from cloudctl.core.estate import unit_codes
+from cloudctl.core.estate import systems, unit_codes
 from cloudctl.core.identity import Role
 from cloudctl.core.quantity import Size
-from cloudctl.core.tables import SystemRow
 from cloudctl.operations.context import Context
+from cloudctl.operations.requests.reserved_room import reserve_granted
 from metering.allocations import current_allocations, size_of
 from provisioning.driver import Driver
 from provisioning.model import Capability, Machine, Observation, Step, StepKind
@@ -73,6 +73,14 @@ class Seen:
     capabilities: frozenset[Capability]
     observation: Observation
 
+    def machine(self, row: VmRow) -> Machine | None:
+        """The machine of that row. Where a host came back with what it had of it, the one where it belongs."""
+        found = [machine for machine in self.observation.machines if machine.vm_id == row.id]
+        at_home = [machine for machine in found if machine.host == row.host]
+        if len(found) > 1 and len(at_home) != 1:
+            raise NotFound("The cloud shows {name} {count} times.", name=row.name, count=len(found))
+        return (at_home or found)[0] if found else None
+
 
 def observe_pools(ctx: Context, steps: Sequence[Step]) -> dict[int, Seen]:
     """Looks at the clouds concerned before the ledger is locked, for a cloud may take its time."""
@@ -92,31 +100,41 @@ def lay_out(
     machines = {step.vm_id: get_vm(session, step.vm_id) for step in steps}
     require_free(session, machines)
     _require_states(steps, machines)
+    owned = with_owners(session, steps)
     laid: dict[int, Iterator[Step]] = {}
     for pool_id, facts in seen.items():
         pool = get_pool(session, pool_id)
-        own = [_owned(session, step, steps) for step in steps if machines[step.vm_id].pool_id == pool_id]
+        own = [step for step in owned if machines[step.vm_id].pool_id == pool_id]
         _require_capabilities(pool, own, facts.capabilities)
         if Capability.ORDER not in facts.capabilities:
-            systems = {vm_id: row.system_id for vm_id, row in machines.items()}
-            own = promises(session, pool, facts.observation).lay_out(own, systems)
+            of_systems = {vm_id: row.system_id for vm_id, row in machines.items()}
+            room = promises(session, pool, facts.observation)
+            reserve_granted(session, pool, room, ctx.clock.now())
+            own = room.lay_out(own, of_systems)
         laid[pool_id] = iter(own)
     return tuple(next(laid[machines[step.vm_id].pool_id]) for step in steps)
 
 
-def _owned(session: Session, step: Step, steps: Sequence[Step]) -> Step:
-    """A step that makes or takes over a machine, with its owner, and with whom a new one is to be kept apart from."""
-    if step.kind not in (StepKind.CREATE, StepKind.ADOPT):
-        return step
-    row = get_vm(session, step.vm_id)
-    system = session.get_one(SystemRow, row.system_id)
-    owner: dict[str, object] = {"system": system.code, "unit": unit_codes(session)[system.unit_id]}
-    if step.kind == StepKind.CREATE:
-        kin = vms(session, pool_id=row.pool_id, system_ids=[system.id], states=["active", "shelved"])
-        made = {earlier.vm_id for earlier in steps[: steps.index(step)] if earlier.kind == StepKind.CREATE}
-        kin_made = {vm_id for vm_id in made if get_vm(session, vm_id).system_id == system.id}
-        owner["avoid"] = sorted({each.id for each in kin} | kin_made)
-    return replace(step, after={**(step.after or {}), **owner})
+def with_owners(session: Session, steps: Sequence[Step]) -> list[Step]:
+    """Steps that make or take over machines get their owners' codes, and new ones whom to be kept apart from."""
+    if not any(step.kind in (StepKind.CREATE, StepKind.ADOPT) for step in steps):
+        return list(steps)
+    codes, found = unit_codes(session), {row.id: row for row in systems(session, removed=True)}
+    kin: dict[tuple[int, int], set[int]] = {}
+    for row in vms(session, states=["active", "shelved"]):
+        kin.setdefault((row.pool_id, row.system_id), set()).add(row.id)
+    owned = []
+    for step in steps:
+        owner: dict[str, object] = {}
+        if step.kind in (StepKind.CREATE, StepKind.ADOPT):
+            row = get_vm(session, step.vm_id)
+            system, others = found[row.system_id], kin.setdefault((row.pool_id, row.system_id), set())
+            owner = {"system": system.code, "unit": codes[system.unit_id]}
+            if step.kind == StepKind.CREATE:
+                owner["avoid"] = sorted(others)
+            others.add(row.id)
+        owned.append(replace(step, after={**(step.after or {}), **owner}) if owner else step)
+    return owned
 
 
 def promises(session: Session, pool: PoolRow, observation: Observation) -> Promises:
@@ -154,7 +172,7 @@ def _under_way(
         host = step.after.get("host") or row.host
         if step.kind in (StepKind.CREATE, StepKind.RESIZE) and host:
             found.append(Promise(row.id, str(host), row.system_id, Size.from_json(step.after)))
-        elif step.kind == StepKind.MIGRATE and host and row.id in held:
+        elif step.kind in (StepKind.MIGRATE, StepKind.EVACUATE) and host and row.id in held:
             found.append(Promise(row.id, str(host), row.system_id, held[row.id]))
     return found
 
@@ -190,19 +208,31 @@ def require_free(session: Session, machines: Mapping[int, VmRow]) -> None:
 
 
 def _require_states(steps: Sequence[Step], machines: Mapping[int, VmRow]) -> None:
-    """Follows each machine through the steps: planned, active, retired."""
+    """Follows each machine through the steps: planned, active, shelved, retired."""
     states = {vm_id: row.state for vm_id, row in machines.items()}
     for step in steps:
-        is_new = step.kind in (StepKind.CREATE, StepKind.ADOPT)
-        wanted = "planned" if is_new else "active"
-        if states[step.vm_id] != wanted:
+        if states[step.vm_id] not in _FROM.get(step.kind, ("active",)):
             raise _wrong_state(step, states[step.vm_id])
-        if is_new:
-            states[step.vm_id] = "active"
-        elif step.kind == StepKind.DELETE:
-            states[step.vm_id] = "retired"
+        states[step.vm_id] = _TO.get(step.kind, states[step.vm_id])
         if step.kind in (StepKind.CREATE, StepKind.RESIZE) and wanted_size(step).vcpus < 1:
             raise Refused("{name}: a machine has at least one vCPU.", name=step.name)
+
+
+# The states a machine may be in before a step (else: active), and the one it is in after it (else: the same).
+_FROM = {
+    StepKind.CREATE: ("planned",),
+    StepKind.ADOPT: ("planned",),
+    StepKind.UNSHELVE: ("shelved",),
+    StepKind.DELETE: ("active", "shelved"),
+    StepKind.EVACUATE: ("active", "shelved"),
+}
+_TO = {
+    StepKind.CREATE: "active",
+    StepKind.ADOPT: "active",
+    StepKind.UNSHELVE: "active",
+    StepKind.SHELVE: "shelved",
+    StepKind.DELETE: "retired",
+}
 
 
 def _wrong_state(step: Step, state: str) -> Refused:
@@ -210,6 +240,10 @@ def _wrong_state(step: Step, state: str) -> Refused:
         return Refused("{name} is retired.", name=step.name)
     if state == "planned":
         return Refused("{name} was not made yet.", name=step.name)
+    if state == "shelved":
+        return put_aside(step.name)
+    if step.kind == StepKind.UNSHELVE:
+        return Refused("{name} is not put aside.", name=step.name)
     return Refused("{name} was made already.", name=step.name)
 
 
@@ -227,11 +261,20 @@ def _require_capabilities(pool: PoolRow, steps: Sequence[Step], can: frozenset[C
             )
 
 
+def put_aside(name: str) -> Refused:
+    return Refused(
+        "{name} is put aside, to be deleted.",
+        name=name,
+        hint=Message("Bring it back with “cloudctl vm restore {name}”.", {"name": name}),
+    )
+
+
+def seen_pool(ctx: Context, pool_id: int) -> Seen:
+    """What a pool's driver can do, and what it shows now."""
+    with opened_drivers(ctx, [pool_id]) as drivers:
+        return Seen(drivers[pool_id].capabilities, drivers[pool_id].observe())
+
+
 def seen_machine(ctx: Context, row: VmRow) -> Machine | None:
     """The machine as its cloud shows it now; None when it shows none of ours by that id."""
-    with opened_drivers(ctx, [row.pool_id]) as drivers:
-        observation = drivers[row.pool_id].observe()
-    found = [machine for machine in observation.machines if machine.vm_id == row.id]
-    if len(found) > 1:
-        raise NotFound("The cloud shows {name} {count} times.", name=row.name, count=len(found))
-    return found[0] if found else None
+    return seen_pool(ctx, row.pool_id).machine(row)

@@ -1,14 +1,23 @@
-"""Plans for one machine: start, stop, reboot, resize, migrate, retire, by how its cloud shows it now."""
+"""Plans for one machine: start, stop, reboot, resize, migrate, retire, restore, by how its cloud shows it now."""
 
 from collections.abc import Mapping
 
-from cloudctl.core.errors import Refused
+from cloudctl.core.errors import Message, Refused
 from cloudctl.core.quantity import Size
 from cloudctl.operations.context import Context
-from cloudctl.operations.machines.plan_change import ChangePlan, plan_change, seen_machine
-from metering.allocations import current_allocation, size_of
-from provisioning.model import Machine, MachineState, Step
-from provisioning.steps import delete_step, migrate_step, reboot_step, resize_step, start_step, stop_step
+from cloudctl.operations.machines.plan_change import ChangePlan, Seen, plan_change, put_aside, seen_pool
+from metering.allocations import current_allocation, history_of, size_of
+from provisioning.model import Capability, Machine, MachineState, Step
+from provisioning.steps import (
+    delete_step,
+    migrate_step,
+    reboot_step,
+    resize_step,
+    shelve_step,
+    start_step,
+    stop_step,
+    unshelve_step,
+)
 from provisioning.store import find_vm
 from provisioning.tables import VmRow
 
@@ -47,7 +56,7 @@ def plan_resize(
     is_live: bool = True,
 ) -> ChangePlan:
     """What is not given stays; storage per tier. Refused when nothing would change."""
-    row = _active(ctx, name)
+    row = active_vm(ctx, name)
     before = held_size(ctx, row)
     after = Size(
         before.vcpus if vcpus is None else vcpus,
@@ -69,14 +78,52 @@ def plan_migrate(ctx: Context, name: str, host: str | None = None) -> ChangePlan
     return plan_change(ctx, [migrate_step(row.id, name, present, host, is_live=is_running)])
 
 
-def plan_retire(ctx: Context, name: str) -> ChangePlan:
-    """Stopped if it runs, then deleted for good: what it held ends there."""
-    row, machine = _looked_up(ctx, name)
-    steps: list[Step] = []
-    if machine is not None and machine.state != MachineState.OFF:
-        steps.append(stop_step(row.id, name))
-    steps.append(delete_step(row.id, name, held_size(ctx, row), row.host))
-    return plan_change(ctx, steps)
+def plan_retire(ctx: Context, name: str, *, at_once: bool = False) -> ChangePlan:
+    """Put aside: off, kept for some days, holding nothing. at_once: deleted for good, also when it is put aside.
+
+    A pool that somebody else runs is asked to delete it. Refused where a pool can keep nothing, unless at once.
+    """
+    with ctx.reading() as session:
+        row = find_vm(session, name)
+    if row.state != "shelved":
+        row = active_vm(ctx, name)
+    elif not at_once:
+        raise put_aside(name)
+    seen = seen_pool(ctx, row.pool_id)
+    if at_once or Capability.ORDER in seen.capabilities:
+        return plan_change(
+            ctx, [*_stopped(row, seen), delete_step(row.id, name, last_size(ctx, row), row.host)]
+        )
+    if Capability.SHELVE not in seen.capabilities:
+        raise Refused(
+            "The pool of {name} cannot put machines aside.",
+            name=name,
+            hint=Message("Delete it for good with --now."),
+        )
+    return plan_change(ctx, [*_stopped(row, seen), shelve_step(row.id, name)])
+
+
+def plan_restore(ctx: Context, name: str) -> ChangePlan:
+    """Brought back from being put aside: it runs and holds again what it held. Refused when it is not put aside."""
+    with ctx.reading() as session:
+        row = find_vm(session, name)
+    return plan_change(ctx, [unshelve_step(row.id, name)])
+
+
+def _stopped(row: VmRow, seen: Seen) -> list[Step]:
+    """A stop first, for a machine that its cloud shows at work."""
+    machine = seen.machine(row)
+    at_rest = (MachineState.OFF, MachineState.SHELVED)
+    return [] if machine is None or machine.state in at_rest else [stop_step(row.id, row.name)]
+
+
+def last_size(ctx: Context, row: VmRow) -> Size:
+    """What it holds or, put aside, held last. Refused when it never held anything."""
+    with ctx.reading() as session:
+        held = history_of(session, row.id)
+    if not held:
+        raise Refused("{name} holds nothing.", name=row.name)
+    return size_of(held[-1])
 
 
 def held_size(ctx: Context, row: VmRow) -> Size:
@@ -90,15 +137,18 @@ def held_size(ctx: Context, row: VmRow) -> Size:
 
 def _looked_up(ctx: Context, name: str) -> tuple[VmRow, Machine | None]:
     """The machine's row, and as its cloud shows it; None in a pool that shows nothing."""
-    row = _active(ctx, name)
-    return row, seen_machine(ctx, row)
+    row = active_vm(ctx, name)
+    return row, seen_pool(ctx, row.pool_id).machine(row)
 
 
-def _active(ctx: Context, name: str) -> VmRow:
+def active_vm(ctx: Context, name: str) -> VmRow:
+    """The machine of that name. Refused unless it was made and is in use."""
     with ctx.reading() as session:
         row = find_vm(session, name)
     if row.state == "retired":
         raise Refused("{name} is retired.", name=name)
+    if row.state == "shelved":
+        raise put_aside(name)
     if row.state == "planned":
         raise Refused("{name} was not made yet.", name=name)
     return row

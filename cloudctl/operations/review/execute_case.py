@@ -181,7 +181,7 @@ def _conclude(ctx: Context, session: Session, row: CaseRow) -> None:
     """The machine has its new size: savings run, and it is watched; a retired one needs no watching."""
     vm = get_vm(session, row.vm_id)
     held = current_allocation(session, row.vm_id)
-    row.executed_at = held.start if held else vm.retired_at
+    row.executed_at = held.start if held else vm.shelved_at or vm.retired_at
     assert row.executed_at is not None
     _book(session, row, size_of(held) if held else NOTHING, row.executed_at)
     case = panel.watched(read_case(session, row, ctx.clock.now()))

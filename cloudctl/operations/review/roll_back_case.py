@@ -19,7 +19,7 @@ from policies.store import find_case, read_case
 from policies.tables import CaseRow
 from provisioning.executor import ChangeState
 from provisioning.model import Step
-from provisioning.steps import resize_step
+from provisioning.steps import resize_step, unshelve_step
 from provisioning.store import get_vm
 
 
@@ -28,7 +28,7 @@ def roll_back_case(
 ) -> CaseStep:
     """Begins the change back, or takes it up again. done_at: when a work order was carried out.
 
-    Refused when the machine was retired or has changed its size since.
+    Refused when the machine was deleted or has changed its size since.
     """
     ctx.actor.require(Role.OPERATOR)
     with ctx.reading() as session:
@@ -43,7 +43,7 @@ def roll_back_case(
 
 
 def planned_rollback(ctx: Context, number: int) -> list[Step]:
-    """The step that restores the earlier size; none when one is under way. Refused as rolling back would be."""
+    """The step that restores the earlier size, or brings the machine back; none when one is under way. Refused as rolling back would be."""
     ctx.actor.require(Role.OPERATOR)
     with ctx.reading() as session:
         row = find_case(session, number)
@@ -53,6 +53,8 @@ def planned_rollback(ctx: Context, number: int) -> list[Step]:
 
 def _step(session: Session, row: CaseRow) -> Step:
     vm, held = get_vm(session, row.vm_id), current_allocation(session, row.vm_id)
+    if vm.state == "shelved":
+        return unshelve_step(vm.id, vm.name)
     if held is None:
         raise Refused("{name} was deleted; that cannot be taken back.", name=vm.name)
     assert row.before_size is not None and row.executed_at is not None

@@ -209,7 +209,7 @@ class CloudStore:
         """By host and machine."""
         query = "SELECT vm_id, host, number, name, vcpus, memory_mib, storage_gib FROM remnant ORDER BY host, vm_id"
         return [
-            Remnant(*row[:4], Size(row[4], row[5], json.loads(row[6])))
+            Remnant(row[0], row[1], row[2], row[3], Size(row[4], row[5], json.loads(row[6])))
             for row in self._connection().execute(query)
         ]
 

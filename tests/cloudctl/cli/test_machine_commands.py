@@ -43,6 +43,7 @@ def test_machines_are_listed_with_what_they_hold(ctx, estate, run_cli):
         "storage_gib": {"ssd": 100},
         "held_since": "2026-10-01T00:00:00+08:00",
         "created_at": "2026-10-01T00:00:00+08:00",
+        "shelved_at": None,
         "retired_at": None,
     }
     assert (second["vm"], second["pool"], second["host"]) == ("p", "pub", None)
@@ -127,7 +128,7 @@ def test_a_machine_is_stopped_started_restarted_and_retired(ctx, estate, run_cli
     assert run_cli(ctx.home, "vm", "start", "m", "--yes").exit_code == 0
     assert power() == "running"
     assert run_cli(ctx.home, "vm", "reboot", "m", "--yes").exit_code == 0
-    assert run_cli(ctx.home, "vm", "retire", "m", "--reason", "replaced", "--yes").exit_code == 0
+    assert run_cli(ctx.home, "vm", "retire", "m", "--now", "--reason", "replaced", "--yes").exit_code == 0
     shown = json.loads(run_cli(ctx.home, "vm", "show", "m", "-o", "json").stdout)
     assert (shown["state"], shown["vcpus"], shown["host"]) == ("retired", None, None)
     assert json.loads(run_cli(ctx.home, "vm", "list", "--pool", "lab", "-o", "json").stdout) == []
