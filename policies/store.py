@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import Table, Text, bindparam, func, insert, or_, select
 from sqlalchemy.orm import Session
 
 from cloudctl.core.errors import NotFound
@@ -120,6 +121,32 @@ def votes(session: Session, case_id: int) -> Sequence[VoteRow]:
 def events(session: Session, case_id: int) -> Sequence[EventRow]:
     """A case's history, oldest first."""
     return session.scalars(select(EventRow).where(EventRow.case_id == case_id).order_by(EventRow.id)).all()
+
+
+def keep_evidence(session: Session, algorithm: str, papers: Sequence[tuple[int, str, str]]) -> None:
+    """What cases were opened on: per case its number, its document in canonical JSON, and the hash of that."""
+    if papers:
+        # As text, for it was made canonical to be hashed: hundreds of them are not worth doing so twice.
+        text = bindparam("text", type_=Text)
+        query = insert(cast(Table, EvidenceRow.__table__)).values(
+            case_id=bindparam("case_id"), document=text, algorithm=algorithm, hash=bindparam("hash")
+        )
+        session.execute(
+            query,
+            [{"case_id": number, "text": document, "hash": value} for number, document, value in papers],
+        )
+
+
+def keep_openings(session: Session, at: datetime, actor: str, cases: Sequence[tuple[int, str]]) -> None:
+    """The first event of every case, by its number and state."""
+    if cases:
+        session.execute(
+            insert(EventRow),
+            [
+                {"case_id": number, "at": at, "actor": actor, "step": "open", "state": state, "text": ""}
+                for number, state in cases
+            ],
+        )
 
 
 def evidence(session: Session, case_id: int) -> EvidenceRow:

@@ -25,8 +25,17 @@ from metering.settlement.store import price_book
 from policies import panel
 from policies.panel import CaseState
 from policies.rule import Rule, as_float, rule_from_json
-from policies.store import exemptions, open_cases, read_case, recent_decisions, rule_in_force, window_cases
-from policies.tables import CaseRow, EventRow, EvidenceRow, RuleRow
+from policies.store import (
+    exemptions,
+    keep_evidence,
+    keep_openings,
+    open_cases,
+    read_case,
+    recent_decisions,
+    rule_in_force,
+    window_cases,
+)
+from policies.tables import CaseRow, RuleRow
 from policies.underuse import CaseKind, Finding, Outcome, findings, is_outdated
 
 # While a machine has an open case of one of these kinds, no case of that kind is opened on it.
@@ -197,16 +206,13 @@ class _Review:
         self, session: Session, papers: Sequence[tuple[CaseRow, dict[str, Any]]]
     ) -> dict[str, str]:
         """One hash per case; they go into the audit chain with the opening."""
-        algorithm, now, actor = preferred_algorithm(), self.ctx.clock.now(), self.ctx.actor.login
-        hashes = {}
-        for row, document in papers:
-            hashes[str(row.id)] = digest(canonical_json(document).encode(), algorithm)
-            session.add(
-                EvidenceRow(case_id=row.id, document=document, algorithm=algorithm, hash=hashes[str(row.id)])
-            )
-            session.add(EventRow(case_id=row.id, at=now, actor=actor, step="open", state=row.state, text=""))
-        session.flush()
-        return hashes
+        algorithm = preferred_algorithm()
+        texts = {row.id: canonical_json(document) for row, document in papers}
+        hashes = {number: digest(text.encode(), algorithm) for number, text in texts.items()}
+        keep_evidence(session, algorithm, [(number, texts[number], hashes[number]) for number in texts])
+        states = [(row.id, row.state) for row, _ in papers]
+        keep_openings(session, self.ctx.clock.now(), self.ctx.actor.login, states)
+        return {str(number): value for number, value in hashes.items()}
 
     def _supersede(
         self, session: Session, rows: Sequence[CaseRow], known: Mapping[tuple[int, str], CaseRow]
