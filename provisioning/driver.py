@@ -14,6 +14,7 @@ from provisioning.model import Applied, Capability, Console, Measurement, Observ
 DRIVERS = {
     "embedded": "provisioning.drivers.embedded:EmbeddedDriver",
     "external": "provisioning.drivers.external:ExternalDriver",
+    "openstack": "provisioning.drivers.openstack:OpenStackDriver",
 }
 # Names an inventory may use; a driver that this version does not carry is refused when its pool is opened.
 KNOWN_DRIVERS = ("embedded", "external", "libvirt", "openstack")
@@ -72,6 +73,13 @@ class Selective(Protocol):
     def measure_some(self, vm_ids: Collection[int]) -> Measurement:
         """What `measure` would say of these machines."""
         ...
+
+
+@runtime_checkable
+class Concurrent(Protocol):
+    """A cloud whose `apply` may be asked by several threads at once, on one driver; others are asked in turn."""
+
+    max_parallel: int
 
 
 @runtime_checkable

@@ -1,0 +1,44 @@
+"""Addresses and ports of our machines: outside addresses given where the pool asks, nothing left when they go."""
+
+from provisioning.drivers.openstack.catalogue import Catalogue
+from provisioning.drivers.openstack.cloud import Cloud
+from provisioning.drivers.openstack.endpoint import JsonMap
+from provisioning.drivers.openstack.marks import Mark
+
+
+class Addresses:
+    def __init__(self, cloud: Cloud, catalogue: Catalogue, floating: str | None) -> None:
+        self._networks = cloud.networks
+        self._catalogue = catalogue
+        self._floating = floating
+
+    def give(self, mark: Mark, project: Cloud, server_id: str) -> None:
+        """An outside address for the machine's first port, once; known by its description."""
+        if self._floating is None or self._of(mark):
+            return
+        ports = self._ports(server_id)
+        if not ports:
+            return
+        body = {
+            "floating_network_id": self._catalogue.network_named(self._floating),
+            "port_id": ports[0]["id"],
+            "tenant_id": project.project_id,
+            "description": mark.description,
+        }
+        project.networks.post("/floatingips", {"floatingip": body})
+
+    def remove(self, mark: Mark, server_id: str | None) -> None:
+        """Outside addresses by our mark, and ports that a server left behind."""
+        if self._floating is not None:
+            for address in self._of(mark):
+                self._networks.delete(f"/floatingips/{address['id']}")
+        for port in self._ports(server_id) if server_id else ():
+            self._networks.delete(f"/ports/{port['id']}")
+
+    def _of(self, mark: Mark) -> list[JsonMap]:
+        found: list[JsonMap] = self._networks.get("/floatingips", description=mark.description)["floatingips"]
+        return found
+
+    def _ports(self, server_id: str) -> list[JsonMap]:
+        found: list[JsonMap] = self._networks.get("/ports", device_id=server_id)["ports"]
+        return found

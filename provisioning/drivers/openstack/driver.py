@@ -1,0 +1,103 @@
+"""The driver of an OpenStack cloud: observe, measure, and bring machines to the state a step wants."""
+
+from collections.abc import Callable, Collection
+from functools import cached_property
+
+from cloudctl.core.clock import Clock
+from cloudctl.core.errors import Refused, Unreachable
+from provisioning.driver import PoolFacts
+from provisioning.drivers.openstack import adoption, creation, measurement, moving, power, removal, resizing
+from provisioning.drivers.openstack.observation import host_of, observe
+from provisioning.drivers.openstack.servers import HOST, state_of
+from provisioning.drivers.openstack.site import Site
+from provisioning.model import (
+    Applied,
+    Capability,
+    Console,
+    MachineState,
+    Measurement,
+    Observation,
+    Step,
+    StepKind,
+)
+
+STEPS: dict[StepKind, Callable[[Site, Step], Applied]] = {
+    StepKind.CREATE: creation.create,
+    StepKind.RESIZE: resizing.resize,
+    StepKind.START: power.start,
+    StepKind.STOP: power.stop,
+    StepKind.REBOOT: power.reboot,
+    StepKind.SHELVE: power.shelve,
+    StepKind.UNSHELVE: power.unshelve,
+    StepKind.MIGRATE: moving.migrate,
+    StepKind.EVACUATE: moving.evacuate,
+    StepKind.DELETE: removal.delete,
+    StepKind.ADOPT: adoption.adopt,
+}
+# What needs the host the machine stands on to answer.
+NEEDS_HOST = (
+    StepKind.RESIZE,
+    StepKind.START,
+    StepKind.STOP,
+    StepKind.REBOOT,
+    StepKind.MIGRATE,
+    StepKind.SHELVE,
+)
+
+
+class OpenStackDriver:
+    """One pool's cloud, by its name in clouds.yaml; may be used by several threads at once."""
+
+    capabilities = frozenset(Capability) - {Capability.ORDER, Capability.LIVE_RESIZE}
+    is_simulated = False
+
+    def __init__(self, pool: PoolFacts, clock: Clock) -> None:
+        self._pool = pool
+        self._clock = clock
+
+    @cached_property
+    def _site(self) -> Site:
+        """Nothing is asked of the cloud before the first verb."""
+        return Site.opened(self._pool, self._clock)
+
+    def observe(self) -> Observation:
+        return observe(self._site)
+
+    def measure(self) -> Measurement:
+        return measurement.measure(self._site)
+
+    def measure_some(self, vm_ids: Collection[int]) -> Measurement:
+        return measurement.measure(self._site, vm_ids)
+
+    def apply(self, step: Step) -> Applied:
+        site = self._site
+        if step.kind in NEEDS_HOST:
+            _require_host_up(site, step)
+        return STEPS[step.kind](site, step)
+
+    def console(self, vm_id: int) -> Console:
+        """An address that expires."""
+        site = self._site
+        step = Step(StepKind.START, vm_id, str(vm_id), None, None)
+        server = site.server_of(step)
+        if state_of(server) != MachineState.RUNNING:
+            raise Refused("{name} is not running.", name=server["name"])
+        body = {"remote_console": {"protocol": "vnc", "type": "novnc"}}
+        given = site.cloud.compute.post(f"/servers/{server['id']}/remote-consoles", body)
+        return Console("url", url=str(given["remote_console"]["url"]))
+
+    def close(self) -> None:
+        site = self.__dict__.pop("_site", None)
+        if site is not None:
+            site.cloud.close()
+
+
+def _require_host_up(site: Site, step: Step) -> None:
+    """A dead host's machine would hang in its action; the cloud itself takes the order."""
+    server = site.servers.find(site.mark(step))
+    host = server[HOST] if server is not None else None
+    if host is None:
+        return
+    for hypervisor in site.cloud.compute.pages("/os-hypervisors/detail", "hypervisors"):
+        if host_of(hypervisor) == host and hypervisor["state"] != "up":
+            raise Unreachable("Host {host} does not answer.", host=host)

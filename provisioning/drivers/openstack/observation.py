@@ -1,0 +1,114 @@
+"""Everything there is, in a handful of calls: servers, volumes and projects in pages, hosts from Placement."""
+
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+
+from provisioning.drivers.openstack.endpoint import JsonMap
+from provisioning.drivers.openstack.marks import labels_of, vm_id_of
+from provisioning.drivers.openstack.servers import HOST, state_of
+from provisioning.drivers.openstack.settings import LOCAL
+from provisioning.drivers.openstack.site import Site
+from provisioning.drivers.openstack.volumes import servers_of
+from provisioning.model import Fault, HostFacts, Machine, Observation
+
+# Asked of Placement at a time, a call per host: it has no list of inventories.
+PARALLEL = 8
+# A back end that does not count its room ("infinite", "unknown") says no itself when it is full.
+BOUNDLESS_GIB = 2**30
+
+
+def observe(site: Site) -> Observation:
+    """Machines of a host that does not answer are left out: what the cloud says of them is what it last heard."""
+    hypervisors = list(site.cloud.compute.pages("/os-hypervisors/detail", "hypervisors"))
+    dead = {host_of(each) for each in hypervisors if each["state"] != "up"}
+    projects = site.projects.names()
+    volumes = _volumes_by_server(site)
+    machines = tuple(
+        _machine(site, server, volumes[server["id"]], projects)
+        for server in site.servers.every()
+        if server[HOST] not in dead
+    )
+    faults = tuple(Fault(host, None, "host_unreachable") for host in sorted(dead))
+    return Observation(_hosts(site, hypervisors), machines, faults)
+
+
+def host_of(hypervisor: JsonMap) -> str:
+    """The name servers say they are on: the compute service's, which need not be the hypervisor's."""
+    return str(hypervisor["service"]["host"])
+
+
+def _machine(site: Site, server: JsonMap, volumes: list[JsonMap], projects: dict[str, str]) -> Machine:
+    project = projects.get(server["tenant_id"])
+    return Machine(
+        server["id"],
+        server["name"],
+        vm_id_of(server, site.facts.code),
+        server[HOST],
+        state_of(server),
+        site.size_of(server, volumes),
+        labels_of(server, project),
+    )
+
+
+def _volumes_by_server(site: Site) -> dict[str, list[JsonMap]]:
+    found: dict[str, list[JsonMap]] = defaultdict(list)
+    for volume in site.volumes.every():
+        for server_id in servers_of(volume):
+            found[server_id].append(volume)
+    return found
+
+
+def _hosts(site: Site, hypervisors: list[JsonMap]) -> tuple[HostFacts, ...]:
+    tiers = _room_by_tier(site)
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        inventories = list(pool.map(lambda each: _inventory(site, each), hypervisors))
+    return tuple(
+        _host_facts(site, hypervisor, inventory, tiers)
+        for hypervisor, inventory in sorted(
+            zip(hypervisors, inventories, strict=True), key=lambda pair: host_of(pair[0])
+        )
+    )
+
+
+def _inventory(site: Site, hypervisor: JsonMap) -> JsonMap:
+    """Of a host; the hypervisor list says nothing of sizes since microversion 2.88."""
+    document = site.cloud.placement.find(f"/resource_providers/{hypervisor['id']}/inventories")
+    found: JsonMap = document["inventories"] if document else {}
+    return found
+
+
+def _host_facts(site: Site, hypervisor: JsonMap, inventory: JsonMap, tiers: dict[str, int]) -> HostFacts:
+    """is_up: also that it takes machines; a disabled one keeps those it has."""
+    is_up = hypervisor["state"] == "up" and hypervisor["status"] == "enabled"
+    local = {site.settings.local_tier: _amount(inventory, "DISK_GB")}
+    return HostFacts(
+        host_of(hypervisor),
+        is_up,
+        _amount(inventory, "VCPU") + _amount(inventory, "PCPU"),
+        _amount(inventory, "MEMORY_MB"),
+        local | tiers,
+    )
+
+
+def _amount(inventory: JsonMap, resource: str) -> int:
+    """What the host has for machines, before any overcommit."""
+    kept = inventory.get(resource) or {}
+    return int(kept.get("total", 0)) - int(kept.get("reserved", 0))
+
+
+def _room_by_tier(site: Site) -> dict[str, int]:
+    """GiB per tier of volumes: storage that all hosts share, so each host has all of it."""
+    backends: dict[str, int] = defaultdict(int)
+    pools = site.cloud.volumes.get("/scheduler-stats/get_pools", detail="true")["pools"]
+    for pool in pools:
+        facts = pool["capabilities"]
+        total = facts.get("total_capacity_gb")
+        is_counted = isinstance(total, int | float)
+        backends[str(facts.get("volume_backend_name"))] += int(total) if is_counted else BOUNDLESS_GIB
+    room: dict[str, int] = {}
+    for kind in site.cloud.volumes.get("/types", is_public="None")["volume_types"]:
+        tier = site.settings.tier_of(kind["name"])
+        if kind["name"] != LOCAL:
+            backend = (kind.get("extra_specs") or {}).get("volume_backend_name")
+            room[tier] = backends[backend] if backend in backends else sum(backends.values())
+    return room

@@ -1,0 +1,37 @@
+"""Takes a machine away for good: server, our volumes, ports, outside addresses, an empty server group."""
+
+from cloudctl.core.errors import Refused
+from provisioning.drivers.openstack.endpoint import JsonMap
+from provisioning.drivers.openstack.marks import Mark, labels_of
+from provisioning.drivers.openstack.patience import Deadline
+from provisioning.drivers.openstack.servers import terminated_at
+from provisioning.drivers.openstack.site import Site
+from provisioning.model import Applied, Step
+
+
+def delete(site: Site, step: Step) -> Applied:
+    """What is gone already: since when, and whatever it left behind goes too."""
+    mark, deadline = site.mark(step), site.deadline(step.name)
+    server = site.servers.find(mark)
+    clear(site, mark, server, deadline)
+    if server is not None and site.projects.is_of_unit(server["tenant_id"]):
+        site.quotas.settle(server["tenant_id"])
+    gone = site.servers.last_deleted(mark, step.name)
+    at = terminated_at(gone) if gone else None
+    return Applied(at or site.clock.now(), gone["id"] if gone else None, None)
+
+
+def clear(
+    site: Site, mark: Mark, server: JsonMap | None, deadline: Deadline, system: str | None = None
+) -> None:
+    """Leaves nothing of the machine. Refused when the cloud keeps something and says why."""
+    server_id = server["id"] if server is not None else None
+    if server is not None:
+        system = system or labels_of(server, None).get("system")
+        if server.get("locked"):
+            raise Refused("{name} is locked in the cloud: unlock it first.", name=server["name"])
+        site.servers.remove(server["id"])
+        site.servers.watched_away(server, deadline)
+    site.addresses.remove(mark, server_id)
+    site.volumes.remove(site.volumes.of(mark), deadline)
+    site.groups.remove_empty(system)
