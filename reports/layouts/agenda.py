@@ -14,13 +14,13 @@ from reports.document import (
     Signatures,
     Table,
 )
+from reports.layouts.case_course import panel_note
 from reports.layouts.case_file import (
     case_facts,
     case_figures,
     grounds_text,
     meter_chart,
     meter_table,
-    panel_note,
     proposal_text,
 )
 from reports.layouts.wording import Reader, assemble, label, named, short_size
