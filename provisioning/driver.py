@@ -14,6 +14,7 @@ from provisioning.model import Applied, Capability, Console, Measurement, Observ
 DRIVERS = {
     "embedded": "provisioning.drivers.embedded:EmbeddedDriver",
     "external": "provisioning.drivers.external:ExternalDriver",
+    "libvirt": "provisioning.drivers.libvirt:LibvirtDriver",
     "openstack": "provisioning.drivers.openstack:OpenStackDriver",
 }
 # Names an inventory may use; a driver that this version does not carry is refused when its pool is opened.

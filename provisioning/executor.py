@@ -9,17 +9,23 @@ What holds at every instant, whatever is killed:
 - Refused by a cloud means that it did nothing; Unreachable that nobody knows. So a refusal undoes what the
   change made before, last first; an unanswered step stays running until somebody resumes the change;
 - undoing is journalled in the same way, and is itself taken up again.
+
+Steps go on beside each other where the pool's driver bears it and `pacing` allows; the journal is written by one
+thread alone. A change that goes on (drains, evacuations) loses a refused step and carries out the others.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from time import sleep
 from typing import Protocol
 
 from cloudctl.core.errors import CloudctlError, Unreachable
 from provisioning.driver import Driver
 from provisioning.model import Applied, Capability, Step, StepKind
+from provisioning.pacing import Footprint, Pace, awaited, footprints, ready
 from provisioning.steps import inverse
 
 
@@ -45,13 +51,17 @@ class ChangeState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A step as the journal has it. has_effect False: the cloud was as wanted before we first asked."""
+    """A step as the journal has it. has_effect False: the cloud was as wanted before we first asked.
+
+    host: where the ledger has the machine.
+    """
 
     position: int
     pool: str
     step: Step
     state: StepState
     has_effect: bool = True
+    host: str | None = None
 
 
 class Journal(Protocol):
@@ -77,6 +87,10 @@ class Journal(Protocol):
         """The step failed, and the change is undoing."""
         ...
 
+    def lose(self, entry: Entry, reason: CloudctlError) -> None:
+        """The step failed, and the change goes on without it."""
+        ...
+
     def begin_undo(self, entry: Entry) -> None: ...
 
     def undone(self, entry: Entry, applied: Applied | None) -> None:
@@ -93,34 +107,154 @@ class Journal(Protocol):
 
 
 def execute(
-    entries: Sequence[Entry], drivers: Mapping[str, Driver], journal: Journal
+    entries: Sequence[Entry],
+    drivers: Mapping[str, Driver],
+    journal: Journal,
+    pace: Pace | None = None,
+    *,
+    goes_on: bool = False,
 ) -> CloudctlError | None:
     """Takes a change from where its journal stands to its end or to work orders.
 
     Returns why a cloud refused a step; the change is then to be undone. Unreachable, with the journal saying so,
-    when a cloud does not answer: the step is uncertain.
+    when a cloud does not answer: the step is uncertain. goes_on: a refused step fails alone.
     """
+    todo = [entry for entry in entries if entry.state not in (StepState.DONE, StepState.FAILED)]
+    with ThreadPoolExecutor(max_workers=(pace or Pace()).parallel) as threads:
+        return _Course(todo, drivers, journal, pace or Pace(), goes_on, threads).run()
+
+
+@dataclass(slots=True)
+class _Course:
+    """One execution: what waits, what runs, and what has ended but is not journalled yet."""
+
+    todo: Sequence[Entry]
+    drivers: Mapping[str, Driver]
+    journal: Journal
+    pace: Pace
+    goes_on: bool
+    threads: ThreadPoolExecutor
+    running: dict[int, "Future[Applied]"] = field(default_factory=dict)
     finished: tuple[Entry, Applied] | None = None
-    todo = [entry for entry in entries if entry.state != StepState.DONE]
-    for index, entry in enumerate(todo):
-        driver = drivers[entry.pool]
-        if Capability.ORDER in driver.capabilities:
-            if finished is not None:
-                journal.finish(finished, is_last=False)
-            journal.order(_ordered_together(todo[index:], drivers))
-            return None
-        journal.begin(entry, finished)
-        finished = None
+    refused: list[tuple[Entry, CloudctlError]] = field(default_factory=list)
+    unanswered: CloudctlError | None = None
+
+    def run(self) -> CloudctlError | None:
+        prints = footprints(
+            [(entry.pool, entry.step) for entry in self.todo],
+            {entry.step.vm_id: entry.host for entry in reversed(self.todo)},
+        )
+        before, waiting, ended = awaited(prints), list(range(len(self.todo))), set[int]()
+        while waiting or self.running:
+            barrier = self._barrier(waiting)
+            if barrier is not None and barrier == waiting[0] and not self.running:
+                self._flush()
+                self.journal.order(_ordered_together(self.todo[barrier:], self.drivers))
+                return None
+            free = [
+                index for index in waiting if before[index] <= ended and (barrier is None or index < barrier)
+            ]
+            for index in self._startable(free, prints):
+                waiting.remove(index)
+                if self._start(index):
+                    ended.add(index)
+                if self._has_stopped():
+                    break
+            ended |= self._collect()
+            if self._has_stopped():
+                waiting.clear()
+        return self._close()
+
+    def _barrier(self, waiting: Sequence[int]) -> int | None:
+        """The first step that somebody else carries out: what comes after it waits for his report."""
+        return next((index for index in waiting if self._is_ordered(self.todo[index])), None)
+
+    def _is_ordered(self, entry: Entry) -> bool:
+        return Capability.ORDER in self.drivers[entry.pool].capabilities
+
+    def _startable(self, free: Sequence[int], prints: Sequence[Footprint]) -> list[int]:
+        """The first step, or, of clouds that bear it, as many as the pace allows."""
+        single = set[str]()
+        chosen: list[int] = []
+        for index in ready(free, self.running, prints, self.pace):
+            entry = self.todo[index]
+            if self._at_once(entry) > 1:
+                chosen.append(index)
+            elif entry.pool not in single:
+                single.add(entry.pool)
+                chosen.append(index)
+        return chosen
+
+    def _at_once(self, entry: Entry) -> int:
+        return int(getattr(self.drivers[entry.pool], "max_parallel", 1))
+
+    def _start(self, index: int) -> bool:
+        """Journals a step and asks its cloud; True when it has ended already, for a cloud that bears one at a time."""
+        entry = self.todo[index]
+        self.journal.begin(entry, self.finished)
+        self.finished = None
+        if self._at_once(entry) > 1:
+            self.running[index] = self.threads.submit(self._ask, entry)
+            return False
+        self._ended(entry, self._ask, entry)
+        return True
+
+    def _ask(self, entry: Entry) -> Applied:
+        """Asks again, a little later, what a real cloud did not answer: a step done twice is done once."""
+        driver = self.drivers[entry.pool]
+        attempts = 1 if driver.is_simulated else self.pace.attempts
+        for attempt in range(1, attempts):
+            try:
+                return driver.apply(entry.step)
+            except Unreachable:
+                sleep(min(2**attempt, 30))
+        return driver.apply(entry.step)
+
+    def _collect(self) -> set[int]:
+        """Waits for at least one of the steps running, if any, and journals what has ended."""
+        if not self.running:
+            return set()
+        done, _ = wait(self.running.values(), return_when=FIRST_COMPLETED)
+        ended = {index for index, future in self.running.items() if future in done}
+        for index in sorted(ended):
+            self._flush()
+            self._ended(self.todo[index], self.running.pop(index).result)
+        return ended
+
+    def _ended(self, entry: Entry, answer: Callable[..., Applied], *given: Entry) -> None:
         try:
-            finished = (entry, driver.apply(entry.step))
+            self.finished = (entry, answer(*given))
         except Unreachable as reason:
-            journal.unanswered(entry, reason)
-            raise
+            self._flush()
+            self.journal.unanswered(entry, reason)
+            self.unanswered = self.unanswered or reason
         except CloudctlError as reason:
-            journal.refuse(entry, reason)
-            return reason
-    journal.finish(finished, is_last=True)
-    return None
+            self._flush()
+            if self.goes_on:
+                self.journal.lose(entry, reason)
+            else:
+                self.refused.append((entry, reason))
+
+    def _flush(self) -> None:
+        if self.finished is not None:
+            self.journal.finish(self.finished, is_last=False)
+            self.finished = None
+
+    def _has_stopped(self) -> bool:
+        return bool(self.refused) or self.unanswered is not None
+
+    def _close(self) -> CloudctlError | None:
+        """A refusal is journalled last: from then on the change is undoing."""
+        if self._has_stopped():
+            self._flush()
+        for entry, reason in self.refused:
+            self.journal.refuse(entry, reason)
+        if self.refused:
+            return self.refused[0][1]
+        if self.unanswered is not None:
+            raise self.unanswered
+        self.journal.finish(self.finished, is_last=True)
+        return None
 
 
 def undo(entries: Sequence[Entry], drivers: Mapping[str, Driver], journal: Journal) -> None:

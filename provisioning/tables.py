@@ -92,6 +92,8 @@ class VmRow(Base):
 class ChangeRow(Base):
     """A plan that was begun; checksum: of the plan as printed; rolls_back: the change that this one reverses.
 
+    goes_on: a step that is refused fails alone, and what was done stays.
+
     state: planned, running, ordered (waits for somebody's report), undoing, then done, failed or undone.
     """
 
@@ -102,6 +104,7 @@ class ChangeRow(Base):
     state: Mapped[str] = mapped_column(Text)
     checksum: Mapped[str] = mapped_column(Text)
     rolls_back: Mapped[int | None] = mapped_column(ForeignKey("change.id"))
+    goes_on: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(Instant)
     finished_at: Mapped[datetime | None] = mapped_column(Instant)
 

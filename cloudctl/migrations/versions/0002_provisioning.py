@@ -79,6 +79,7 @@ def upgrade() -> None:
         sa.Column("state", sa.Text, nullable=False),
         sa.Column("checksum", sa.Text, nullable=False),
         sa.Column("rolls_back", Id, sa.ForeignKey("change.id")),
+        sa.Column("goes_on", sa.Boolean, nullable=False),
         sa.Column("created_at", Instant, nullable=False),
         sa.Column("finished_at", Instant),
     )

@@ -56,7 +56,8 @@ class LedgerJournal:
             if finished is not None:
                 self._done(session, *finished)
             if is_last:
-                self._close(session, ChangeState.DONE)
+                lost = any(row.state == StepState.FAILED for row in change_steps(session, self.change_id))
+                self._close(session, ChangeState.FAILED if lost else ChangeState.DONE)
 
     def order(self, entries: Sequence[Entry]) -> None:
         with self.ctx.writing() as session:
@@ -83,10 +84,17 @@ class LedgerJournal:
 
     def refuse(self, entry: Entry, reason: CloudctlError) -> None:
         with self.ctx.writing() as session:
-            self._require(session, ChangeState.RUNNING).state = ChangeState.UNDOING
+            self._require(session, ChangeState.RUNNING, ChangeState.UNDOING).state = ChangeState.UNDOING
             row = self._row(session, entry)
             row.state, row.error = StepState.FAILED, message_document(reason.message)
             self._record(session, "change.refuse", entry.step, reason=str(reason))
+
+    def lose(self, entry: Entry, reason: CloudctlError) -> None:
+        with self.ctx.writing() as session:
+            self._require(session, ChangeState.RUNNING)
+            row = self._row(session, entry)
+            row.state, row.error = StepState.FAILED, message_document(reason.message)
+            self._record(session, "change.lose", entry.step, reason=str(reason))
 
     def begin_undo(self, entry: Entry) -> None:
         with self.ctx.writing() as session:
@@ -164,9 +172,8 @@ def entry_of(session: Session, row: ChangeStepRow) -> Entry:
     vm = get_vm(session, row.vm_id)
     asked = row.at is not None and row.started_at is not None and row.state == StepState.DONE
     effect = had_effect(row.started_at, row.at) if asked and row.started_at and row.at else True
-    return Entry(
-        row.position, get_pool(session, vm.pool_id).code, step_of(row, vm.name), StepState(row.state), effect
-    )
+    pool = get_pool(session, vm.pool_id).code
+    return Entry(row.position, pool, step_of(row, vm.name), StepState(row.state), effect, vm.host)
 
 
 def _effective_at(row: ChangeStepRow) -> datetime:

@@ -22,6 +22,7 @@ from metering.store import seals
 from provisioning.driver import Driver
 from provisioning.executor import ChangeState, Entry, StepState, execute, undo
 from provisioning.model import Capability, MachineState, Step, StepKind
+from provisioning.pacing import Pace
 from provisioning.steps import plan_checksum
 from provisioning.store import find_change, get_vm
 from provisioning.tables import ChangeRow, ChangeStepRow
@@ -81,9 +82,18 @@ def begin_change(
 
 
 def journal_change(
-    ctx: Context, session: Session, laid: Sequence[Step], reason: str, *, rolls_back: int | None = None
+    ctx: Context,
+    session: Session,
+    laid: Sequence[Step],
+    reason: str,
+    *,
+    rolls_back: int | None = None,
+    goes_on: bool = False,
 ) -> int:
-    """Enters steps that were laid out, in the transaction that laid them out; `run_change` carries them out."""
+    """Enters steps that were laid out, in the transaction that laid them out; `run_change` carries them out.
+
+    goes_on: a step that a cloud refuses fails alone; else it takes back what was done before.
+    """
     checksum = plan_checksum(laid)
     change = ChangeRow(
         reason=reason,
@@ -91,6 +101,7 @@ def journal_change(
         state=ChangeState.PLANNED,
         checksum=checksum,
         rolls_back=rolls_back,
+        goes_on=goes_on,
         created_at=ctx.clock.now(),
     )
     session.add(change)
@@ -182,7 +193,17 @@ class _Run:
 
     def _execute(self) -> CloudctlError | None:
         with self._opened() as (entries, drivers):
-            return execute(entries, drivers, self._journal(entries, drivers))
+            return execute(
+                entries, drivers, self._journal(entries, drivers), self._pace(), goes_on=self._goes_on()
+            )
+
+    def _pace(self) -> Pace:
+        wanted = self.ctx.settings.machines
+        return Pace(wanted.parallel, wanted.per_host, 1 + wanted.retries)
+
+    def _goes_on(self) -> bool:
+        with self.ctx.reading() as session:
+            return find_change(session, self.change_id).goes_on
 
     def _report(self, state: str, done_at: datetime) -> None:
         if state != ChangeState.ORDERED:

@@ -1,0 +1,131 @@
+"""Which steps of a change may go on at the same time: in order on a machine, room freed before it is taken. Pure."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from cloudctl.core.quantity import Size
+from provisioning.model import Step, StepKind
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How many steps go on at once in all, and on one host; attempts: how often an unanswered one is asked."""
+
+    parallel: int = 1
+    per_host: int = 1
+    attempts: int = 1
+
+
+# Stands for a host that is not known: it could be any.
+ANYWHERE = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """What a step needs and gives: the machine, the hosts it works on, where it frees room and where it takes some."""
+
+    vm_id: int
+    hosts: frozenset[str] = field(default_factory=frozenset)
+    frees: frozenset[str] = field(default_factory=frozenset)
+    takes: frozenset[str] = field(default_factory=frozenset)
+
+
+def footprints(steps: Sequence[tuple[str, Step]], hosts: Mapping[int, str | None]) -> list[Footprint]:
+    """One per step, in order; a step is given with its pool. hosts: where each machine stands at first."""
+    where = dict(hosts)
+    found = []
+    for pool, step in steps:
+        found.append(_footprint(pool, step, where))
+        if step.kind in (StepKind.CREATE, StepKind.MIGRATE, StepKind.EVACUATE):
+            where[step.vm_id] = _host(step.after)
+    return found
+
+
+def awaited(prints: Sequence[Footprint]) -> list[frozenset[int]]:
+    """Per step the earlier ones, by index, that must have ended first: its machine's, and those that free its room."""
+    last_of: dict[int, int] = {}
+    freeing: dict[str, list[int]] = {}
+    found = []
+    for index, mine in enumerate(prints):
+        before = {last_of[mine.vm_id]} if mine.vm_id in last_of else set()
+        for place in mine.takes:
+            before.update(*(freeing.get(key, ()) for key in _where(place, freeing)))
+        found.append(frozenset(before))
+        last_of[mine.vm_id] = index
+        for place in mine.frees:
+            freeing.setdefault(place, []).append(index)
+    return found
+
+
+def ready(
+    waiting: Sequence[int], running: Iterable[int], prints: Sequence[Footprint], pace: Pace
+) -> Iterator[int]:
+    """Of the steps that wait for no other, by index and in order, those that may begin beside those running."""
+    work, count = Counter[str](), 0
+    for index in running:
+        work.update(prints[index].hosts)
+        count += 1
+    for index in waiting:
+        if count >= pace.parallel:
+            return
+        if all(work[host] < pace.per_host for host in prints[index].hosts):
+            work.update(prints[index].hosts)
+            count += 1
+            yield index
+
+
+def _where(place: str, freeing: Mapping[str, list[int]]) -> list[str]:
+    """The places where room may be freed for one: itself, any host; for any host all of its pool."""
+    pool, _, host = place.partition("/")
+    if host == ANYWHERE:
+        return [key for key in freeing if key.partition("/")[0] == pool]
+    return [place, f"{pool}/{ANYWHERE}"]
+
+
+def _footprint(pool: str, step: Step, where: Mapping[int, str | None]) -> Footprint:
+    here = _host(step.before) or where.get(step.vm_id)
+    there = _host(step.after)
+    match step.kind:
+        case StepKind.CREATE:
+            return _marked(pool, step, takes=[there])
+        case StepKind.DELETE:
+            return _marked(pool, step, frees=[here])
+        case StepKind.MIGRATE | StepKind.EVACUATE:
+            return _marked(pool, step, frees=[here], takes=[there])
+        case StepKind.RESIZE:
+            return _marked(pool, step, [here] if _any_less(step) else [], [here] if _any_more(step) else [])
+        case _:
+            return _marked(pool, step, also=[here])
+
+
+def _marked(
+    pool: str,
+    step: Step,
+    frees: Iterable[str | None] = (),
+    takes: Iterable[str | None] = (),
+    also: Iterable[str | None] = (),
+) -> Footprint:
+    freed, taken, others = (
+        frozenset(f"{pool}/{host or ANYWHERE}" for host in each) for each in (frees, takes, also)
+    )
+    return Footprint(step.vm_id, freed | taken | others, freed, taken)
+
+
+def _host(side: Mapping[str, object] | None) -> str | None:
+    host = (side or {}).get("host")
+    return str(host) if host else None
+
+
+def _any_less(step: Step) -> bool:
+    return _any_more(Step(step.kind, step.vm_id, step.name, step.after, step.before))
+
+
+def _any_more(step: Step) -> bool:
+    assert step.before is not None and step.after is not None
+    before, after = Size.from_json(step.before), Size.from_json(step.after)
+    return (
+        after.vcpus > before.vcpus
+        or after.memory_mib > before.memory_mib
+        or any(gib > before.storage_gib.get(tier, 0) for tier, gib in after.storage_gib.items())
+    )

@@ -1,0 +1,151 @@
+"""The executor under fire: clouds that refuse, lose answers and work side by side, with a journal that is watched."""
+
+import threading
+from datetime import UTC, datetime
+
+import pytest
+
+from cloudctl.core.errors import Refused, Unreachable
+from cloudctl.core.quantity import Size
+from provisioning import executor
+from provisioning.executor import Entry, StepState, execute
+from provisioning.model import Applied, Capability
+from provisioning.pacing import Pace
+from provisioning.steps import create_step, migrate_step, start_step, stop_step
+
+AT = datetime(2026, 10, 1, tzinfo=UTC)
+SIZE = Size(2, 4096)
+BESIDE = Pace(parallel=4, per_host=2)
+
+
+class Cloud:
+    """Answers as told by name; `together`: how many were asked at the same time, at most."""
+
+    capabilities = frozenset(Capability) - {Capability.ORDER}
+    is_simulated = True
+
+    def __init__(self, answers=None, max_parallel=1, meet=0):
+        self.answers, self.max_parallel, self.asked = dict(answers or {}), max_parallel, []
+        self.now, self.together, self.lock = 0, 0, threading.Lock()
+        self.meeting = threading.Barrier(meet, timeout=10) if meet else None
+
+    def apply(self, step):
+        with self.lock:
+            self.now += 1
+            self.together = max(self.together, self.now)
+            self.asked.append(step.name)
+        try:
+            if self.meeting is not None:
+                self.meeting.wait()
+            answer = self.answers.get(step.name)
+            if isinstance(answer, list):
+                answer = answer.pop(0) if answer else None
+            if answer is not None:
+                raise answer
+            return Applied(AT, step.name, "n1")
+        finally:
+            with self.lock:
+                self.now -= 1
+
+
+class Notes:
+    """A journal as lines."""
+
+    def __init__(self):
+        self.lines, self.thread = [], threading.get_ident()
+
+    def note(self, word, entry=None):
+        assert threading.get_ident() == self.thread, "the journal is written by one thread"
+        self.lines.append(f"{word} {entry.step.name}" if entry else word)
+
+    def begin(self, entry, finished):
+        if finished:
+            self.note("done", finished[0])
+        self.note("begin", entry)
+
+    def finish(self, finished, *, is_last):
+        if finished:
+            self.note("done", finished[0])
+        if is_last:
+            self.note("closed")
+
+    def unanswered(self, entry, reason):
+        self.note("uncertain", entry)
+
+    def refuse(self, entry, reason):
+        self.note("refused", entry)
+
+    def lose(self, entry, reason):
+        self.note("lost", entry)
+
+
+def entries(*steps):
+    return [Entry(number, "lab", step, StepState.PENDING) for number, step in enumerate(steps, 1)]
+
+
+def moves(*names):
+    return [migrate_step(number, name, "n1", f"t{number}") for number, name in enumerate(names, 1)]
+
+
+def test_a_cloud_that_bears_one_at_a_time_is_asked_in_turn():
+    cloud, notes = Cloud(), Notes()
+    execute(entries(*moves("a", "b")), {"lab": cloud}, notes, BESIDE)
+    assert notes.lines == ["begin a", "done a", "begin b", "done b", "closed"]
+    assert cloud.together == 1
+
+
+def test_a_cloud_that_bears_it_works_side_by_side_up_to_the_limit_of_a_host():
+    cloud, notes = Cloud(max_parallel=4, meet=2), Notes()
+    execute(entries(*moves("a", "b", "c", "d")), {"lab": cloud}, notes, BESIDE)
+    assert cloud.together == 2, "all four leave the same host"
+    assert notes.lines[:2] == ["begin a", "begin b"] and notes.lines[-1] == "closed"
+    assert sorted(line for line in notes.lines if line.startswith("done")) == [
+        f"done {name}" for name in "abcd"
+    ]
+
+
+def test_the_steps_of_one_machine_are_never_side_by_side():
+    cloud, notes = Cloud(max_parallel=4), Notes()
+    execute(entries(stop_step(1, "a"), start_step(1, "a")), {"lab": cloud}, notes, BESIDE)
+    assert notes.lines == ["begin a", "done a", "begin a", "done a", "closed"]
+
+
+def test_what_runs_beside_a_refused_step_is_journalled_before_the_change_is_undoing():
+    cloud, notes = Cloud({"a": Refused("No.")}, max_parallel=4, meet=2), Notes()
+    steps = [*moves("a", "b"), start_step(1, "c")]
+    reason = execute(entries(*steps), {"lab": cloud}, notes, BESIDE)
+    assert str(reason) == "No."
+    assert sorted(notes.lines[:-1]) == ["begin a", "begin b", "done b"]
+    assert notes.lines[-1] == "refused a"
+    assert "c" not in cloud.asked, "nothing new begins"
+
+
+def test_what_runs_beside_an_unanswered_step_is_journalled_too():
+    cloud, notes = Cloud({"a": Unreachable("Silence.")}, max_parallel=4, meet=2), Notes()
+    with pytest.raises(Unreachable):
+        execute(entries(*moves("a", "b"), start_step(1, "c")), {"lab": cloud}, notes, BESIDE)
+    assert sorted(notes.lines) == ["begin a", "begin b", "done b", "uncertain a"]
+
+
+def test_a_change_that_goes_on_loses_a_refused_step_alone():
+    cloud, notes = Cloud({"b": Refused("No.")}), Notes()
+    assert execute(entries(*moves("a", "b", "c")), {"lab": cloud}, notes, goes_on=True) is None
+    assert notes.lines == ["begin a", "done a", "begin b", "lost b", "begin c", "done c", "closed"]
+
+
+def test_a_real_cloud_that_does_not_answer_is_asked_again_before_its_step_is_left_uncertain(monkeypatch):
+    pauses = []
+    monkeypatch.setattr(executor, "sleep", pauses.append)
+    cloud, notes = Cloud({"a": [Unreachable("Silence."), Unreachable("Silence.")]}), Notes()
+    cloud.is_simulated = False
+    execute(entries(create_step(1, "a", SIZE, host="n1")), {"lab": cloud}, notes, Pace(attempts=3))
+    assert notes.lines == ["begin a", "done a", "closed"]
+    assert (cloud.asked, pauses) == (["a", "a", "a"], [2, 4])
+
+
+def test_a_step_that_ended_is_not_asked_for_again():
+    cloud, notes = Cloud(), Notes()
+    done = Entry(1, "lab", stop_step(1, "a"), StepState.DONE)
+    lost = Entry(2, "lab", stop_step(2, "b"), StepState.FAILED)
+    execute([done, lost, *entries(stop_step(3, "c"))], {"lab": cloud}, notes, goes_on=True)
+    assert cloud.asked == ["c"]
