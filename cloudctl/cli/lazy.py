@@ -32,6 +32,7 @@ GROUPS = {
     "equipment": ("cloudctl.cli.estate:equipment", "List and show equipment from before the cloud."),
     "vm": ("cloudctl.cli.vm:vm", "List, show and change machines."),
     "change": ("cloudctl.cli.change:change", "Follow, resume and roll back changes to machines."),
+    "request": ("cloudctl.cli.request:request", "Ask for machines: submit, check, decide, carry out."),
     "meter": ("cloudctl.cli.meter:meter", "Sweep, import and check samples."),
     "usage": ("cloudctl.cli.usage:usage", "Show what was held and used."),
     "metrics": ("cloudctl.cli.metrics:metrics", "Print the metrics Prometheus would read."),

@@ -14,6 +14,7 @@ class Role(StrEnum):
     SYSADMIN = "sysadmin"
     SECADMIN = "secadmin"
     AUDITOR = "auditor"
+    APPROVER = "approver"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import cloudctl.core.tables
 import metering.settlement.tables
 import metering.tables
 import policies.funding_tables
+import policies.requests.tables
 import policies.tables
 import provisioning.tables
 from cloudctl.core.database import Base
@@ -17,5 +18,6 @@ TABLE_MODULES = (
     metering.settlement.tables,
     policies.tables,
     policies.funding_tables,
+    policies.requests.tables,
 )
 metadata = Base.metadata

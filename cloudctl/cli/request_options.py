@@ -1,0 +1,60 @@
+"""What the commands that move a request have in common: their options, the row they print, how they ask."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cloudctl.cli.output import output_option, show_list
+from cloudctl.cli.run import confirm, say
+from cloudctl.operations.rehearsal import rehearsal
+from cloudctl.operations.requests.request_steps import RequestStep
+
+if TYPE_CHECKING:
+    from cloudctl.operations.context import Context
+
+STEP_COLUMNS = ("request", "kind", "unit", "system", "state")
+
+
+def asking_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """--dry-run, --yes and -o of a step."""
+    for option in (
+        click.option("--yes", "-y", is_flag=True, help="Answer yes to the question."),
+        click.option("--dry-run", is_flag=True, help="Print the plan and change nothing."),
+    ):
+        function = option(function)
+    return output_option(function)
+
+
+def show_steps(ctx: "Context", steps: Sequence[RequestStep], output: str) -> None:
+    rows = [
+        {"request": s.request, "kind": str(s.kind), "unit": s.unit, "system": s.system, "state": str(s.state)}
+        for s in steps
+    ]
+    labels = {"kind": "request_kind", "state": "request_state"}
+    show_list(rows, output, STEP_COLUMNS, ctx.site.zone, labels)
+
+
+def take(
+    ctx: "Context",
+    act: "Callable[[Context], Sequence[RequestStep]]",
+    output: str,
+    *,
+    dry_run: bool,
+    yes: bool,
+) -> None:
+    """Rehearses the step, which refuses what it would refuse; prints where it leads; asks; takes it."""
+    show_steps(ctx, act(rehearsal(ctx)), output)
+    if dry_run:
+        return
+    confirm("Carry it out?", yes=yes)
+    for step in act(ctx):
+        tell_step(ctx, step)
+
+
+def tell_step(ctx: "Context", step: RequestStep) -> None:
+    say(
+        "Request {request}: {state}.",
+        request=step.request,
+        state=ctx.texts.label("request_state", step.state),
+    )

@@ -1,0 +1,1 @@
+"""Requests: submitted, checked, decided, carried out; what grants reserve, quotas, forms, surveys."""

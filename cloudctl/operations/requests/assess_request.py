@@ -1,0 +1,264 @@
+"""The technical check: what stands for and against a request, as the ledger and the clouds have it now."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
+
+from sqlalchemy.orm import Session
+
+from cloudctl.core.errors import Refused, Unreachable
+from cloudctl.core.estate import equipment
+from cloudctl.core.money import round_half_up
+from cloudctl.core.quantity import Size, total
+from cloudctl.core.tables import SystemRow, UnitRow
+from cloudctl.operations.context import Context
+from cloudctl.operations.machines.plan_change import Seen, opened_drivers, promises
+from cloudctl.operations.requests.known_estate import known_estate
+from cloudctl.operations.requests.reserved_room import reserve_granted
+from metering.allocations import current_allocations, size_of
+from metering.rating import month_share, monthly_price
+from metering.settlement.store import price_book
+from policies.funding.budgets import budget_positions
+from policies.funding.model import BudgetKind
+from policies.funding.store import holds_in_force
+from policies.requests import checking
+from policies.requests.amounts import NOTHING, added
+from policies.requests.checking import CheckSubject, Finding, FindingLevel, OldEquipment, finding
+from policies.requests.faults import Known
+from policies.requests.model import Item, RequestKind
+from policies.requests.quota import Use, excesses
+from policies.requests.store import items_of, machines_by_name, migration_of, quota_of, standing_grants
+from policies.requests.tables import RequestRow
+from provisioning.model import Capability, Step
+from provisioning.steps import create_step, resize_step
+from provisioning.store import find_pool, get_pool
+from provisioning.tables import VmRow
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What was found; what comes on top of what is held, and its price of a month (None: not all of it is priced)."""
+
+    findings: tuple[Finding, ...]
+    added: Size
+    monthly_fen: int | None
+
+
+# Pool id -> what its cloud showed; None: it did not answer.
+Looks = Mapping[int, Seen | None]
+
+
+def look_at_pools(ctx: Context, session: Session, row: RequestRow, items: Sequence[Item]) -> Looks:
+    """Looks at the clouds concerned; one that does not answer is a finding, not an end."""
+    found: dict[int, Seen | None] = {}
+    for pool_id in _pools(session, row, items):
+        try:
+            with opened_drivers(ctx, [pool_id]) as drivers:
+                driver = drivers[pool_id]
+                found[pool_id] = Seen(driver.capabilities, driver.observe())
+        except Unreachable:
+            found[pool_id] = None
+    return found
+
+
+def _pools(session: Session, row: RequestRow, items: Sequence[Item]) -> list[int]:
+    if row.kind == RequestKind.NEW:
+        codes = dict.fromkeys(item.pool for item in items if item.pool)
+        return [find_pool(session, code).id for code in codes]
+    machines = machines_by_name(session, [item.name for item in items])
+    return list(dict.fromkeys(vm.pool_id for vm in machines.values()))
+
+
+def assess(
+    ctx: Context, session: Session, row: RequestRow, items: Sequence[Item], looks: Looks
+) -> Assessment:
+    """Judges a request for these items: those asked for, or those to be granted."""
+    machines = machines_by_name(session, [name for item in items for name in item.names])
+    held = {
+        vm.name: size_of(allocation)
+        for vm_id, allocation in current_allocations(session).items()
+        for vm in machines.values()
+        if vm.id == vm_id
+    }
+    more = _added(row, items, held)
+    fen = monthly_fen(ctx, session, row, items, held)
+    known = known_estate(ctx, session, but=row.id)
+    found = [
+        *_machine_findings(row, items, machines, known),
+        *(checking.origin_findings(items, known.pools) if row.kind == RequestKind.NEW else ()),
+        *_capacity_findings(ctx, session, row, items, looks),
+    ]
+    if row.kind != RequestKind.RETIRE:
+        found += _owner_findings(ctx, session, row, items, more, fen)
+    return Assessment(tuple(found), more, fen)
+
+
+def _added(row: RequestRow, items: Sequence[Item], held: Mapping[str, Size]) -> Size:
+    if row.kind not in (RequestKind.NEW, RequestKind.RESIZE):
+        return NOTHING
+    return added(items, held if row.kind == RequestKind.RESIZE else {})
+
+
+def monthly_fen(
+    ctx: Context, session: Session, row: RequestRow, items: Sequence[Item], held: Mapping[str, Size]
+) -> int | None:
+    """What the items cost more a month by the prices in force; never less than 0, None where no tariff prices them."""
+    if row.kind not in (RequestKind.NEW, RequestKind.RESIZE):
+        return 0
+    book, now = price_book(session, ctx.site.zone), ctx.clock.now()
+    amount = Fraction(0)
+    try:
+        for item in items:
+            assert item.size is not None
+            if row.kind == RequestKind.NEW:
+                amount += monthly_price(book, item.pool or "", item.size, now) * item.count
+            elif item.name in held:
+                vm = machines_by_name(session, [item.name])[item.name]
+                pool = get_pool(session, vm.pool_id).code
+                before = monthly_price(book, pool, held[item.name], now)
+                amount += max(Fraction(0), monthly_price(book, pool, item.size, now) - before)
+    except Refused:
+        return None
+    return round_half_up(amount * 100)
+
+
+def _machine_findings(
+    row: RequestRow, items: Sequence[Item], machines: Mapping[str, VmRow], known: Known
+) -> Iterator[Finding]:
+    """Names of new machines that were taken since, and machines that are gone or changed hands since."""
+    for item in items:
+        for name in item.names:
+            vm = machines.get(name)
+            if row.kind == RequestKind.NEW:
+                if vm is not None and (vm.state != "planned" or vm.system_id != row.system_id):
+                    yield _bad(CheckSubject.MACHINE, "There is a machine “{name}” already.", name=name)
+                elif name in known.reserved:
+                    yield _bad(
+                        CheckSubject.MACHINE,
+                        "The name “{name}” is reserved for request {request}.",
+                        name=name,
+                        request=known.reserved[name],
+                    )
+            elif vm is None or vm.state != "active" or vm.system_id != row.system_id:
+                yield _bad(CheckSubject.MACHINE, "{name} is no longer a machine of this system.", name=name)
+
+
+def _bad(subject: CheckSubject, template: str, **values: object) -> Finding:
+    return finding(subject, FindingLevel.BAD, template, **values)
+
+
+def _capacity_findings(
+    ctx: Context, session: Session, row: RequestRow, items: Sequence[Item], looks: Looks
+) -> Iterator[Finding]:
+    """Whether the pools can do it and have the room, beside what other grants have reserved."""
+    needed = {RequestKind.NEW: Capability.CREATE, RequestKind.RESIZE: Capability.RESIZE}.get(
+        RequestKind(row.kind)
+    )
+    if needed is None:
+        return
+    for pool_id, seen in looks.items():
+        pool = get_pool(session, pool_id)
+        if seen is None:
+            yield _bad(
+                CheckSubject.CAPACITY, "Pool {pool} does not answer; check again later.", pool=pool.code
+            )
+        elif Capability.ORDER in seen.capabilities:
+            yield finding(
+                CheckSubject.CAPACITY,
+                FindingLevel.WARNING,
+                "Pool {pool} is run by others: a work order; what is free there is not known.",
+                pool=pool.code,
+            )
+        elif needed not in seen.capabilities:
+            yield _bad(CheckSubject.CAPACITY, "Pool {pool} cannot do this.", pool=pool.code)
+        else:
+            promised = promises(session, pool, seen.observation)
+            reserve_granted(session, pool, promised, ctx.clock.now(), but=row.id)
+            steps = _trial_steps(session, row, items, pool.code, pool_id)
+            try:
+                promised.lay_out(steps, {step.vm_id: row.system_id for step in steps})
+            except Refused as failure:
+                message = failure.message
+                yield Finding(CheckSubject.CAPACITY, FindingLevel.BAD, message)
+            else:
+                yield finding(
+                    CheckSubject.CAPACITY, FindingLevel.FINE, "Pool {pool} has the room.", pool=pool.code
+                )
+
+
+def _trial_steps(
+    session: Session, row: RequestRow, items: Sequence[Item], pool: str, pool_id: int
+) -> list[Step]:
+    """Steps as execution would make them; machines that are not there yet have numbers below 0."""
+    if row.kind == RequestKind.NEW:
+        wanted = [
+            (name, item.size) for item in items if item.pool == pool and item.size for name in item.names
+        ]
+        return [create_step(-number, name, size) for number, (name, size) in enumerate(wanted, 1)]
+    machines = machines_by_name(session, [item.name for item in items])
+    held = current_allocations(session, pool_id)
+    return [
+        resize_step(vm.id, vm.name, size_of(held[vm.id]), item.size)
+        for item in items
+        if (vm := machines.get(item.name)) and vm.id in held and item.size is not None
+    ]
+
+
+def _owner_findings(
+    ctx: Context, session: Session, row: RequestRow, items: Sequence[Item], more: Size, fen: int | None
+) -> Iterator[Finding]:
+    """What the unit's quota, money and old equipment say."""
+    unit, system = session.get_one(UnitRow, row.unit_id), session.get_one(SystemRow, row.system_id)
+    machines = sum(item.count for item in items) if row.kind == RequestKind.NEW else 0
+    quota = quota_of(session, unit.id)
+    present = _present_use(session, row, ctx.clock.now()) if quota else None
+    found = list(excesses(quota, present, Use(machines, more))) if quota and present else None
+    yield from checking.quota_findings(found)
+    yield checking.price_finding(fen, ctx.site.currency)
+    budget = _budget_finding(ctx, session, row, unit.code, fen)
+    if budget is not None:
+        yield budget
+    if row.kind != RequestKind.RESIZE or more != NOTHING:
+        holds = {hold.id: hold.reason for hold in holds_in_force(session, unit.code)}
+        yield from checking.hold_findings(holds)
+    migration = migration_of(row)
+    if migration is not None:
+        conditions = {piece.code: piece.condition for piece in equipment(session, removed=True)}
+        old = [OldEquipment(code, conditions.get(code, "retired")) for code in migration.equipment]
+        yield from checking.equipment_findings(old, migration.reason)
+    yield from checking.level_findings(row.level, system.level)
+
+
+def _present_use(session: Session, row: RequestRow, now: datetime) -> Use:
+    """What the unit holds, and what other grants have reserved for it."""
+    held = [size_of(one) for one in current_allocations(session).values() if one.unit_id == row.unit_id]
+    reserved, machines = [], 0
+    for grant in standing_grants(session, now, but=row.id):
+        if grant.unit_id == row.unit_id and grant.granted_size is not None:
+            reserved.append(Size.from_json(grant.granted_size))
+            machines += sum(item.count for item in items_of(grant)) if grant.kind == RequestKind.NEW else 0
+    return Use(len(held) + machines, total([*held, *reserved]))
+
+
+def _budget_finding(
+    ctx: Context, session: Session, row: RequestRow, unit: str, fen: int | None
+) -> Finding | None:
+    now, zone = ctx.clock.now(), ctx.site.zone
+    year = now.astimezone(zone).year
+    rest = month_share(now, datetime(year + 1, 1, 1, tzinfo=zone), zone)
+    left = next(
+        (
+            position.left_fen
+            for position in budget_positions(session, year)
+            if position.unit == unit and position.kind is BudgetKind.CLOUD
+        ),
+        None,
+    )
+    reserved = sum(
+        grant.granted_fen or 0
+        for grant in standing_grants(session, now, but=row.id)
+        if grant.unit_id == row.unit_id
+    )
+    cost = None if fen is None else round_half_up(fen * rest)
+    return checking.budget_finding(year, left, round_half_up(reserved * rest), cost)

@@ -1,0 +1,241 @@
+"""The technical check as far as it needs no cloud: made of what, quota, price, budget, holds, old equipment. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from cloudctl.core.errors import Message
+from cloudctl.core.money import yuan_text
+from policies.requests.faults import PoolKnown
+from policies.requests.model import Item
+from policies.requests.quota import Excess
+
+
+class FindingLevel(StrEnum):
+    """bad: nothing can be granted while it stands; warning: to be weighed; fine: looked at and in order."""
+
+    FINE = "fine"
+    WARNING = "warning"
+    BAD = "bad"
+
+
+class CheckSubject(StrEnum):
+    """What a finding is about."""
+
+    MACHINE = "machine"
+    IMAGE = "image"
+    NETWORK = "network"
+    SIZE = "size"
+    CAPACITY = "capacity"
+    QUOTA = "quota"
+    PRICE = "price"
+    BUDGET = "budget"
+    HOLD = "hold"
+    EQUIPMENT = "equipment"
+    LEVEL = "level"
+
+
+_OVER = {
+    "machines": "Over the unit's quota of machines: {present} held and reserved, {wanted} more, {limit} allowed.",
+    "vcpus": "Over the unit's quota of vCPUs: {present} held and reserved, {wanted} more, {limit} allowed.",
+    "memory_mib": "Over the unit's quota of memory: {present} MiB held and reserved, {wanted} more, {limit} allowed.",
+    "storage_gib": "Over the unit's quota of storage: {present} GiB held and reserved, {wanted} more, {limit} allowed.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    subject: CheckSubject
+    level: FindingLevel
+    message: Message
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "subject": str(self.subject),
+            "level": str(self.level),
+            "template": self.message.template,
+            "values": self.message.values,
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "Finding":
+        return cls(
+            CheckSubject(document["subject"]),
+            FindingLevel(document["level"]),
+            Message(document["template"], document["values"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class OldEquipment:
+    """A piece that a migration leaves behind, in its condition."""
+
+    code: str
+    condition: str
+
+
+def finding(subject: CheckSubject, level: FindingLevel, template: str, **values: Any) -> Finding:
+    return Finding(subject, level, Message(template, values))
+
+
+def is_passed(findings: Sequence[Finding]) -> bool:
+    """Whether nothing found stands against a grant."""
+    return all(found.level is not FindingLevel.BAD for found in findings)
+
+
+def origin_findings(items: Sequence[Item], pools: Mapping[str, PoolKnown]) -> Iterator[Finding]:
+    """Image, network and size of new machines against what their pools have and offer."""
+    for item in items:
+        pool = pools.get(item.pool or "")
+        if pool is None:
+            yield finding(
+                CheckSubject.MACHINE, FindingLevel.BAD, "There is no pool “{code}”.", code=item.pool or ""
+            )
+            continue
+        yield _made_of(CheckSubject.IMAGE, item, item.image, pool.images, pool.is_external)
+        yield _made_of(CheckSubject.NETWORK, item, item.network, pool.networks, pool.is_external)
+        yield from _size_findings(item, pool)
+
+
+def _made_of(
+    subject: CheckSubject, item: Item, code: str | None, known: frozenset[str], is_external: bool
+) -> Finding:
+    values: dict[str, Any] = {"name": item.name, "pool": item.pool, "code": code or ""}
+    if code is not None and code not in known:
+        return finding(subject, FindingLevel.BAD, "{name}: pool {pool} has no “{code}”.", **values)
+    if code is None and known and not is_external:
+        return finding(
+            subject, FindingLevel.WARNING, "{name}: none is chosen; the cloud may refuse it so.", **values
+        )
+    return finding(subject, FindingLevel.FINE, "{name}: in order.", **values)
+
+
+def _size_findings(item: Item, pool: PoolKnown) -> Iterator[Finding]:
+    if item.size is None:
+        return
+    if pool.flavors and (item.size.vcpus, item.size.memory_mib) not in pool.flavors:
+        yield finding(
+            CheckSubject.SIZE,
+            FindingLevel.BAD,
+            "{name}: pool {pool} offers no size of {vcpus} vCPUs and {memory} MiB.",
+            name=item.name,
+            pool=item.pool,
+            vcpus=item.size.vcpus,
+            memory=item.size.memory_mib,
+        )
+    for tier in item.size.storage_gib:
+        if pool.tiers and tier not in pool.tiers:
+            yield finding(
+                CheckSubject.SIZE,
+                FindingLevel.BAD,
+                "Pool {pool} has no tier “{code}”.",
+                pool=item.pool,
+                code=tier,
+            )
+
+
+def quota_findings(excesses: Sequence[Excess] | None) -> Iterator[Finding]:
+    """None: the unit has no quota."""
+    if excesses is None:
+        yield finding(CheckSubject.QUOTA, FindingLevel.FINE, "The unit has no quota.")
+    elif not excesses:
+        yield finding(CheckSubject.QUOTA, FindingLevel.FINE, "Within the unit's quota.")
+    for excess in excesses or ():
+        yield Finding(
+            CheckSubject.QUOTA,
+            FindingLevel.BAD,
+            Message(
+                _OVER[excess.meter],
+                {"present": excess.present, "wanted": excess.wanted, "limit": excess.limit},
+            ),
+        )
+
+
+def hold_findings(grounds: Mapping[int, str]) -> Iterator[Finding]:
+    """grounds: number of each hold in force on the unit -> its reason."""
+    for number, reason in grounds.items():
+        yield finding(
+            CheckSubject.HOLD,
+            FindingLevel.BAD,
+            "The unit is on funding hold {number} ({reason}): it is granted nothing new.",
+            number=number,
+            reason=reason,
+        )
+    if not grounds:
+        yield finding(CheckSubject.HOLD, FindingLevel.FINE, "The unit is on no funding hold.")
+
+
+def price_finding(monthly_fen: int | None, currency: str) -> Finding:
+    if monthly_fen is None:
+        return finding(
+            CheckSubject.PRICE,
+            FindingLevel.WARNING,
+            "No tariff in force prices all of it: the cost is not known.",
+        )
+    return finding(
+        CheckSubject.PRICE,
+        FindingLevel.FINE,
+        "{amount} {currency} more a month by the tariff in force.",
+        amount=yuan_text(monthly_fen),
+        currency=currency,
+    )
+
+
+def budget_finding(
+    year: int, left_fen: int | None, reserved_fen: int, cost_fen: int | None
+) -> Finding | None:
+    """left_fen: of the unit's cloud budget, None without one; cost_fen, reserved_fen: to the year's end, of this
+    request and of the unit's other grants."""
+    if left_fen is None:
+        return finding(
+            CheckSubject.BUDGET, FindingLevel.WARNING, "The unit has no cloud budget for {year}.", year=year
+        )
+    if cost_fen is None:
+        return None
+    is_covered = left_fen - reserved_fen >= cost_fen or cost_fen == 0
+    return finding(
+        CheckSubject.BUDGET,
+        FindingLevel.FINE if is_covered else FindingLevel.BAD,
+        "Of the cloud budget of {year} {left} is left and {reserved} reserved; this takes {cost} to the year's end.",
+        year=year,
+        left=yuan_text(left_fen),
+        reserved=yuan_text(reserved_fen),
+        cost=yuan_text(cost_fen),
+    )
+
+
+def equipment_findings(equipment: Sequence[OldEquipment], reason: str) -> Iterator[Finding]:
+    """Equipment that still works is not to be shut down early: that needs a reason, which is then weighed."""
+    for piece in equipment:
+        if piece.condition != "working":
+            yield finding(
+                CheckSubject.EQUIPMENT, FindingLevel.FINE, "{code}: no longer in order.", code=piece.code
+            )
+        elif reason.strip():
+            yield finding(
+                CheckSubject.EQUIPMENT,
+                FindingLevel.WARNING,
+                "{code} still works; the reason given: {reason}",
+                code=piece.code,
+                reason=reason,
+            )
+        else:
+            yield finding(
+                CheckSubject.EQUIPMENT,
+                FindingLevel.BAD,
+                "{code} still works: a migration off it needs a reason.",
+                code=piece.code,
+            )
+
+
+def level_findings(asked: int, present: int | None) -> Iterator[Finding]:
+    """The level of protection asked for against the one the system is registered with."""
+    if present is not None and asked != present:
+        yield finding(
+            CheckSubject.LEVEL,
+            FindingLevel.WARNING,
+            "Level {asked} is asked for; the system is registered at level {present}.",
+            asked=asked,
+            present=present,
+        )
