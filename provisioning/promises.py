@@ -105,6 +105,8 @@ class Promises:
             raise Refused("{name}: on which host it stands is not known.", name=step.name)
         wish = Wish(step.name, present.system, present.size)
         asked = (step.after or {}).get("host")
+        if asked == present.host:
+            return step
         if asked:
             host = str(asked)
             self._require(wish, host, step.vm_id)

@@ -85,6 +85,22 @@ def hosts(session: Session, pool_id: int | None = None) -> Sequence[HostRow]:
     return session.scalars(query).all()
 
 
+def find_host(session: Session, code: str) -> tuple[PoolRow, HostRow]:
+    """A host and its pool, by "POOL/CODE", or by its code where only one pool has it. NotFound."""
+    named = {row.id: row for row in pools(session)}
+    found = [
+        (named[row.pool_id], row)
+        for row in hosts(session)
+        if row.pool_id in named and code in (row.code, f"{named[row.pool_id].code}/{row.code}")
+    ]
+    if not found:
+        raise NotFound("There is no host “{code}”.", code=code)
+    if len(found) > 1:
+        names = ", ".join(f"{pool.code}/{row.code}" for pool, row in found)
+        raise NotFound("“{code}” is in several pools; name one of {names}.", code=code, names=names)
+    return found[0]
+
+
 def images(session: Session, pool_id: int | None = None) -> Sequence[ImageRow]:
     """Images not removed, by pool and code."""
     query = select(ImageRow).where(ImageRow.removed_at.is_(None)).order_by(ImageRow.pool_id, ImageRow.code)
@@ -118,7 +134,13 @@ def pool_facts(session: Session, pool: PoolRow, home: Path) -> PoolFacts:
 
 
 def _host_options(host: HostRow) -> Mapping[str, Any]:
-    return {**host.options, "uri": host.uri, "rack": host.rack, "accepting": host.accepting}
+    return {
+        **host.options,
+        "uri": host.uri,
+        "rack": host.rack,
+        "accepting": host.accepting,
+        "fenced": bool((host.closed or {}).get("fenced")),
+    }
 
 
 def _image_options(row: ImageRow) -> Mapping[str, Any]:

@@ -56,6 +56,11 @@ def tell_outcome(outcome: ChangeOutcome) -> None:
         )
     elif outcome.state == "undone":
         say("Change {number} is undone.", number=outcome.change)
+    elif outcome.state == "failed" and all(step.state != "undone" for step in outcome.steps):
+        say(
+            "Change {number} has ended without steps that were refused: see “cloudctl change show {number}”.",
+            number=outcome.change,
+        )
     elif outcome.state == "failed":
         say("Change {number}: not all of it could be undone.", number=outcome.change)
     else:

@@ -37,17 +37,6 @@ POOLS = (
     "memory_mib",
     "storage_gib",
 )
-HOSTS = (
-    "pool",
-    "code",
-    "rack",
-    "draining",
-    "capacity_vcpus",
-    "capacity_memory_mib",
-    "machines",
-    "vcpus",
-    "memory_mib",
-)
 EQUIPMENT = ("code", "unit", "kind", "condition", "bought", "yearly_total", "currency")
 
 
@@ -123,30 +112,6 @@ def show_pool(run: Run, code: str, output: str) -> None:
     """Show a resource pool and its options."""
     with run.open() as ctx:
         show_record(show_estate.show_pool(ctx, code), output, ctx.site.zone)
-
-
-@click.group(cls=TranslatedGroup, examples=["cloudctl host list", "cloudctl host show gov/n1 -o json"])
-def host() -> None:
-    """List and show hosts."""
-
-
-@host.command("list", examples=["cloudctl host list", "cloudctl host list -o csv"])
-@output_option
-@click.pass_obj
-def list_hosts(run: Run, output: str) -> None:
-    """List hosts with what is held on them."""
-    with run.open() as ctx:
-        show_list(show_estate.list_hosts(ctx), output, HOSTS, ctx.site.zone)
-
-
-@host.command("show", examples=["cloudctl host show gov/n1", "cloudctl host show n1 -o json"])
-@click.argument("code")
-@output_option
-@click.pass_obj
-def show_host(run: Run, code: str, output: str) -> None:
-    """Show a host and its machines."""
-    with run.open() as ctx:
-        show_record(show_estate.show_host(ctx, code), output, ctx.site.zone)
 
 
 @click.group(cls=TranslatedGroup, examples=["cloudctl image list", "cloudctl image show gov/debian12"])

@@ -27,7 +27,7 @@ GROUPS = {
     "unit": ("cloudctl.cli.estate:unit", "List and show units."),
     "system": ("cloudctl.cli.estate:system", "List and show business systems."),
     "pool": ("cloudctl.cli.estate:pool", "List and show resource pools."),
-    "host": ("cloudctl.cli.estate:host", "List and show hosts."),
+    "host": ("cloudctl.cli.host:host", "List, show, empty and open hosts."),
     "image": ("cloudctl.cli.estate:image", "List and show images."),
     "equipment": ("cloudctl.cli.estate:equipment", "List and show equipment from before the cloud."),
     "vm": ("cloudctl.cli.vm:vm", "List, show and change machines."),

@@ -1,0 +1,197 @@
+"""Empties a host while it works, and opens it again: one plan, one change, reversible; what does not fit stays."""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from cloudctl.core.errors import Message, Refused
+from cloudctl.core.identity import Role
+from cloudctl.core.quantity import Size
+from cloudctl.operations.context import Context
+from cloudctl.operations.machines.execute_change import journal_change, run_change
+from cloudctl.operations.machines.host_plan import (
+    HostPlan,
+    Stay,
+    by_id,
+    fitted,
+    moves_of,
+    occupants,
+    sharing,
+)
+from cloudctl.operations.machines.plan_change import Seen, require_capabilities, require_free, seen_pool
+from cloudctl.operations.machines.show_change import ChangeOutcome
+from metering.allocations import current_allocations, size_of
+from provisioning.model import MachineState, Step
+from provisioning.steps import evacuate_step, migrate_step
+from provisioning.store import find_change, find_host, get_vm, vms
+from provisioning.tables import HostRow, PoolRow, VmRow
+
+
+def plan_drain(ctx: Context, code: str) -> HostPlan:
+    """Where the host's machines would go, the largest first. Refused where the pool cannot migrate; Unreachable."""
+    ctx.actor.require(Role.OPERATOR)
+    with ctx.reading() as session:
+        pool, _ = find_host(session, code)
+    seen = seen_pool(ctx, pool.id)
+    with ctx.reading() as session:
+        return _drain(ctx, session, code, seen)
+
+
+def drain_host(ctx: Context, plan: HostPlan, reason: str) -> ChangeOutcome | None:
+    """The host takes nothing new from now on, and its machines go. A machine that its cloud refuses stays.
+
+    An earlier drain that was cut off is carried on first. Refused when the plan would be another one by now;
+    Unreachable as for any change: drain it again then. None: there was nothing to move.
+    """
+    if plan.resumes is not None:
+        run_change(ctx, plan.resumes)
+    with ctx.reading() as session:
+        pool, _ = find_host(session, plan.host)
+    seen = seen_pool(ctx, pool.id)
+    with ctx.writing() as session:
+        pool, host = find_host(session, plan.host)
+        fresh = _drain(ctx, session, plan.host, seen)
+        if plan.resumes is None:
+            require_same(plan, fresh)
+        change = _journal(ctx, session, fresh, reason) if fresh.steps else None
+        earlier = (host.closed or {}).get("changes", [])
+        numbers = [*earlier, change] if change else earlier
+        host.accepting = False
+        host.closed = closing(ctx, reason, changes=numbers)
+        ctx.record(session, "host.drain", plan.host, reason=reason, change=change)
+    return run_change(ctx, change) if change else None
+
+
+def plan_undrain(ctx: Context, code: str, *, back: bool = False) -> HostPlan:
+    """Opening the host again. back: the machines that its drain moved return, where they fit.
+
+    A host that was fenced must answer, and what it still has of machines that were started elsewhere goes.
+    Refused while its drain is not finished, and when it is open.
+    """
+    ctx.actor.require(Role.OPERATOR)
+    with ctx.reading() as session:
+        pool, host = find_host(session, code)
+        if host.accepting:
+            raise Refused("Host {host} is open already.", host=_name(pool, host))
+        _require_finished(session, host)
+    seen = seen_pool(ctx, pool.id)
+    with ctx.reading() as session:
+        pool, host = find_host(session, code)
+        if (host.closed or {}).get("fenced"):
+            return HostPlan(_name(pool, host), tuple(_cleared(session, pool, host, seen)))
+        return _return(ctx, session, pool, host, seen) if back else HostPlan(_name(pool, host), ())
+
+
+def undrain_host(ctx: Context, plan: HostPlan, reason: str) -> ChangeOutcome | None:
+    """The host takes machines again. A fenced one only when nothing is left of what was started elsewhere."""
+    ctx.actor.require(Role.OPERATOR)
+    with ctx.writing() as session:
+        _, host = find_host(session, plan.host)
+        _require_finished(session, host)
+        is_fenced = bool((host.closed or {}).get("fenced"))
+        require_free(session, {step.vm_id: get_vm(session, step.vm_id) for step in plan.steps})
+        if not is_fenced:
+            _open(ctx, session, plan.host, reason)
+        change = _journal(ctx, session, plan, reason) if plan.steps else None
+    outcome = run_change(ctx, change) if change else None
+    if is_fenced and (outcome is None or outcome.state == "done"):
+        with ctx.writing() as session:
+            _open(ctx, session, plan.host, reason)
+    return outcome
+
+
+def closing(ctx: Context, reason: str, **detail: object) -> dict[str, object]:
+    """Why a host takes nothing new, as its row keeps it."""
+    since: datetime = ctx.clock.now()
+    return {"by": ctx.actor.login, "at": since.isoformat(), "reason": reason, **detail}
+
+
+def require_same(plan: HostPlan, fresh: HostPlan) -> None:
+    if plan.change_plan.checksum != fresh.change_plan.checksum:
+        raise Refused("The plan has changed since it was printed; look at it again.")
+
+
+def _drain(ctx: Context, session: Session, code: str, seen: Seen) -> HostPlan:
+    pool, host = find_host(session, code)
+    if (host.closed or {}).get("fenced"):
+        raise Refused(
+            "Host {host} was fenced: its machines were evacuated.",
+            host=_name(pool, host),
+            hint=Message("When it is back: cloudctl host undrain {host}", {"host": _name(pool, host)}),
+        )
+    there = occupants(session, host, seen.observation)
+    shown, held = by_id(seen.observation, host.code), current_allocations(session, pool.id)
+    largest = sorted(there.movable, key=lambda row: _rank(size_of(held[row.id]), row.name))
+    steps = [_away(row, seen) for row in largest if row.id in shown]
+    unseen = [
+        Stay(row.name, Message("its cloud does not show it there")) for row in largest if row.id not in shown
+    ]
+    room, laid, stays = fitted(ctx, session, pool, seen, steps, closed=[host.code])
+    return HostPlan(
+        _name(pool, host),
+        tuple(laid),
+        (*there.stays, *unseen, *stays),
+        sharing(room, laid),
+        there.resumes,
+    )
+
+
+def _rank(size: Size, name: str) -> tuple[int, int, str]:
+    return (-size.memory_mib, -size.vcpus, name)
+
+
+def _away(row: VmRow, seen: Seen) -> Step:
+    machine = seen.machine(row)
+    is_running = machine is not None and machine.state == MachineState.RUNNING
+    return migrate_step(row.id, row.name, row.host, None, is_live=is_running)
+
+
+def _cleared(session: Session, pool: PoolRow, host: HostRow, seen: Seen) -> list[Step]:
+    facts = next((each for each in seen.observation.hosts if each.code == host.code), None)
+    if facts is None or not facts.is_up:
+        raise Refused("Host {host} does not answer yet.", host=_name(pool, host))
+    left = by_id(seen.observation, host.code)
+    elsewhere = [row for row in vms(session, pool_id=pool.id, states=["active"]) if row.host != host.code]
+    steps = [evacuate_step(row.id, row.name, host.code, row.host) for row in elsewhere if row.id in left]
+    require_capabilities(pool, steps, seen.capabilities)
+    return steps
+
+
+def _return(ctx: Context, session: Session, pool: PoolRow, host: HostRow, seen: Seen) -> HostPlan:
+    moved = moves_of(session, (host.closed or {}).get("changes", []))
+    rows = {vm_id: (get_vm(session, vm_id), to) for vm_id, before, to in moved if before == host.code}
+    steps = [
+        migrate_step(row.id, row.name, row.host, host.code, is_live=_away(row, seen).is_live)
+        for row, to in rows.values()
+        if row.state == "active" and row.host == to
+    ]
+    room, laid, stays = fitted(ctx, session, pool, seen, steps, opened=[host.code])
+    return HostPlan(_name(pool, host), tuple(laid), tuple(stays), sharing(room, laid))
+
+
+def _journal(ctx: Context, session: Session, plan: HostPlan, reason: str) -> int:
+    return journal_change(ctx, session, plan.steps, reason or f"host {plan.host}", goes_on=True)
+
+
+def _open(ctx: Context, session: Session, code: str, reason: str) -> None:
+    _, host = find_host(session, code)
+    host.accepting, host.closed = True, None
+    ctx.record(session, "host.undrain", code, reason=reason)
+
+
+def _require_finished(session: Session, host: HostRow) -> None:
+    for number in (host.closed or {}).get("changes", []):
+        if find_change(session, number).finished_at is None:
+            raise Refused(
+                "Change {number} is still moving its machines.",
+                number=number,
+                hint=Message(
+                    "Carry it on with “cloudctl change resume {number}”, or take it back with "
+                    "“cloudctl change rollback {number}”.",
+                    {"number": number},
+                ),
+            )
+
+
+def _name(pool: PoolRow, host: HostRow) -> str:
+    return f"{pool.code}/{host.code}"

@@ -1,0 +1,107 @@
+"""A dead host's machines start elsewhere once somebody states that it is fenced; one that comes back starts nothing."""
+
+import pytest
+from sqlalchemy import select
+
+from cloudctl.core.errors import Refused
+from cloudctl.core.quantity import Size
+from cloudctl.core.tables import AuditRow, SystemRow
+from cloudctl.operations.machines.drain_host import plan_drain, plan_undrain, undrain_host
+from cloudctl.operations.machines.evacuate_host import evacuate_host, plan_evacuation
+from cloudctl.operations.machines.find_drift import find_drift
+from cloudctl.operations.machines.plan_change import opened_drivers
+from cloudctl.operations.machines.plan_vm import plan_stop
+from cloudctl.operations.usage.collect_usage import sweep
+from provisioning.drivers.embedded.faults import Faults, StepFault, write_faults
+from provisioning.store import find_host
+from tests.cloudctl.test_drain import made, where
+from tests.provisioning.estate import SMALL, build_estate
+
+FENCED = "power is off, Wang"
+
+
+@pytest.fixture
+def estate(ctx):
+    """a and b on n1, b's system of a higher level of protection."""
+    estate = build_estate(ctx)
+    with ctx.writing() as session:
+        session.get_one(SystemRow, estate.tax).level = 2
+        session.get_one(SystemRow, estate.land).level = 3
+    made(ctx, estate, {"a": ("tax", "n1", SMALL), "b": ("land", "n1", SMALL), "d": ("tax", "n2", SMALL)})
+    return estate
+
+
+def die(ctx, *hosts, steps=()):
+    write_faults(ctx.home / "clouds" / "lab", Faults(hosts_down=hosts, steps=steps))
+
+
+def test_a_host_that_answers_is_not_evacuated(ctx, estate):
+    with pytest.raises(Refused, match="answers"):
+        plan_evacuation(ctx, "n1")
+
+
+def test_nobody_evacuates_without_stating_that_the_host_is_fenced(ctx, estate, run_cli):
+    die(ctx, "n1")
+    plan = plan_evacuation(ctx, "n1")
+    with pytest.raises(Refused, match="fenced"):
+        evacuate_host(ctx, plan, "  ")
+    assert run_cli(ctx.home, "host", "evacuate", "n1", "--yes").exit_code == 2
+    assert where(ctx)["a"] == "n1"
+
+
+def test_the_most_important_systems_start_first(ctx, estate):
+    die(ctx, "n1")
+    plan = plan_evacuation(ctx, "n1")
+    assert [step.name for step in plan.steps] == ["b", "a"]
+    outcome = evacuate_host(ctx, plan, FENCED)
+    assert outcome.state == "done"
+    assert "n1" not in where(ctx).values()
+    with ctx.reading() as session:
+        _, host = find_host(session, "n1")
+        assert (host.accepting, host.closed["fenced"], host.closed["reason"]) == (False, True, FENCED)
+        entry = session.scalars(select(AuditRow).where(AuditRow.action == "host.fence")).one()
+    assert (entry.actor, entry.detail["statement"]) == (ctx.actor.login, FENCED)
+    assert find_drift(ctx).rows == []
+
+
+def test_what_does_not_fit_stays_behind_and_the_important_one_has_the_room(ctx, estate):
+    full = Size(4, 57_000, {"ssd": 10})
+    made(ctx, estate, {"big-2": ("tax", "n2", Size(4, 50_000, {"ssd": 10})), "big-3": ("tax", "n3", full)})
+    die(ctx, "n1")
+    plan = plan_evacuation(ctx, "n1")
+    assert [step.name for step in plan.steps] == ["b"]
+    assert [stay.name for stay in plan.stays] == ["a"]
+
+
+def test_one_machine_that_cannot_start_does_not_hold_up_the_others(ctx, estate):
+    die(ctx, "n1", steps=(StepFault("b", "evacuate", "refuse"),))
+    outcome = evacuate_host(ctx, plan_evacuation(ctx, "n1"), FENCED)
+    assert {step.vm: step.state for step in outcome.steps} == {"b": "failed", "a": "done"}
+    die(ctx, "n1")
+    assert evacuate_host(ctx, plan_evacuation(ctx, "n1"), FENCED).state == "done"
+
+
+def test_a_host_that_comes_back_is_named_by_drift_and_its_old_machines_neither_count_nor_start(ctx, estate):
+    die(ctx, "n1")
+    evacuate_host(ctx, plan_evacuation(ctx, "n1"), FENCED)
+    with pytest.raises(Refused, match="does not answer yet"):
+        plan_undrain(ctx, "n1")
+    die(ctx)
+    assert sorted((row["kind"], row["vm"]) for row in find_drift(ctx).rows) == [
+        ("seen_twice", "a"),
+        ("seen_twice", "b"),
+    ]
+    with pytest.raises(Refused, match="fenced"):
+        plan_drain(ctx, "n1")
+    assert plan_stop(ctx, "a").steps, "the machine itself can be worked with"
+    before = where(ctx)
+    with opened_drivers(ctx, [estate.lab]) as drivers:
+        readings = drivers[estate.lab].measure().readings
+    assert sorted(reading.host for reading in readings) == sorted(before.values())
+    assert sweep(ctx).machines == 3
+
+    undrain_host(ctx, plan_undrain(ctx, "n1"), "repaired")
+
+    assert (where(ctx), find_drift(ctx).rows) == (before, [])
+    with ctx.reading() as session:
+        assert find_host(session, "n1")[1].accepting
