@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from provisioning.drivers.openstack.endpoint import JsonMap
 from provisioning.drivers.openstack.marks import labels_of, vm_id_of
 from provisioning.drivers.openstack.servers import HOST, state_of
-from provisioning.drivers.openstack.settings import LOCAL
 from provisioning.drivers.openstack.site import Site
 from provisioning.drivers.openstack.volumes import servers_of
 from provisioning.model import Fault, HostFacts, Machine, Observation
@@ -108,7 +107,7 @@ def _room_by_tier(site: Site) -> dict[str, int]:
     room: dict[str, int] = {}
     for kind in site.cloud.volumes.get("/types", is_public="None")["volume_types"]:
         tier = site.settings.tier_of(kind["name"])
-        if kind["name"] != LOCAL:
+        if tier in site.settings.tiers if site.settings.tiers else not kind["name"].startswith("__"):
             backend = (kind.get("extra_specs") or {}).get("volume_backend_name")
             room[tier] = backends[backend] if backend in backends else sum(backends.values())
     return room

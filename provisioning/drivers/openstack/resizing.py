@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from cloudctl.core.clock import parse_instant
-from cloudctl.core.errors import Refused
+from cloudctl.core.errors import Refused, Unreachable
 from cloudctl.core.quantity import Size
 from provisioning.drivers.openstack.cloud import Cloud
 from provisioning.drivers.openstack.endpoint import JsonMap
@@ -44,9 +44,11 @@ def resize(site: Site, step: Step) -> Applied:
     server = site.quotas.within(
         project, more, lambda: _brought_to(site, server, volumes, wanted, project, deadline)
     )
+    if before.storage_gib != wanted.storage_gib:
+        volumes = site.volumes.attached_to({**server, **(site.servers.get(server["id"]) or {})})
     if server["status"] == HELD and not holds:
         server = confirm(site, server, deadline)
-    return Applied(_since(site, server), server["id"], server[HOST])
+    return Applied(_since(site, server, volumes), server["id"], server[HOST])
 
 
 def confirm(site: Site, server: JsonMap, deadline: Deadline) -> JsonMap:
@@ -106,14 +108,21 @@ def _grow(
     }
     if not grown:
         return
+    done: list[str] = []
     by_tier = {site.settings.tier_of(volume.get("volume_type")): volume for volume in volumes}
     for tier in sorted(grown, key=lambda each: each not in by_tier):
-        if tier in by_tier:
-            gib = grown[tier] - held[tier] + int(by_tier[tier]["size"])
-            site.volumes.grow(by_tier[tier], gib, deadline)
-        else:
-            _attach(site, server, tier, grown[tier], project, deadline)
-    site.servers.write_metadata(server["id"], {GREW: site.clock.now().isoformat()})
+        try:
+            if tier in by_tier:
+                gib = grown[tier] - held[tier] + int(by_tier[tier]["size"])
+                site.volumes.grow(by_tier[tier], gib, deadline)
+                site.volumes.note_growth(by_tier[tier], site.clock.now())
+            else:
+                _attach(site, server, tier, grown[tier], project, deadline)
+        except Rejected as refusal:
+            if done:
+                raise _half_grown(server["name"], done, refusal) from None
+            raise
+        done.append(tier)
 
 
 def _attach(site: Site, server: JsonMap, tier: str, gib: int, project: Cloud, deadline: Deadline) -> None:
@@ -122,6 +131,7 @@ def _attach(site: Site, server: JsonMap, tier: str, gib: int, project: Cloud, de
     made = site.volumes.made(mark, project, server["name"], {tier: gib}, None, site.volumes.of(mark))
     volume = site.volumes.watched(made[tier], deadline, "available", "in-use")
     if volume["status"] == "available":
+        site.volumes.note_growth(volume, site.clock.now())
         site.servers.attach(server["id"], volume["id"])
         site.volumes.watched(volume, deadline, "in-use")
 
@@ -140,10 +150,20 @@ def _text(shape: tuple[int, int, int]) -> str:
     return "{}c{}m{}d".format(*shape)
 
 
-def _since(site: Site, server: JsonMap) -> datetime:
+def _half_grown(name: str, done: list[str], refusal: Rejected) -> Unreachable:
+    """What grew cannot shrink again, so nobody may take this for a refusal that left all as it was."""
+    return Unreachable(
+        "{name}: its {tiers} grew, then the cloud refused: {reason}",
+        name=name,
+        tiers=", ".join(done),
+        reason=refusal.reason,
+    )
+
+
+def _since(site: Site, server: JsonMap, volumes: list[JsonMap]) -> datetime:
     """When it last got another size: by the cloud's record of flavors, by ours of volumes."""
-    grew = server["metadata"].get(GREW)
-    found = [parse_instant(grew)] if grew else []
+    grown = (volume["metadata"].get(GREW) for volume in volumes)
+    found = [parse_instant(at) for at in grown if at]
     flavored = site.servers.since(server["id"], "resize", "revertResize")
     found += [flavored] if flavored else []
     return max(found, default=instant(server["created"]))

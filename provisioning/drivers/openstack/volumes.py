@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 
+from datetime import datetime
+
 from cloudctl.core.errors import Refused
 from provisioning.drivers.openstack.cloud import Cloud
 from provisioning.drivers.openstack.endpoint import JsonMap
 from provisioning.drivers.openstack.failures import Lost
-from provisioning.drivers.openstack.marks import TIER, Mark
+from provisioning.drivers.openstack.marks import GREW, TIER, Mark
 from provisioning.drivers.openstack.patience import Deadline, pause
 from provisioning.drivers.openstack.servers import ATTACHED
 from provisioning.drivers.openstack.settings import Settings
@@ -79,6 +81,11 @@ class Volumes:
         """On a volume of a machine we take over; what stands on it stays."""
         tier = self._settings.tier_of(volume.get("volume_type"))
         body = {"metadata": {**mark.metadata(), TIER: tier}}
+        self._service.post(f"/volumes/{volume['id']}/metadata", body, is_repeatable=True)
+
+    def note_growth(self, volume: JsonMap, at: datetime) -> None:
+        """A server in VERIFY_RESIZE takes no metadata; its volumes do."""
+        body = {"metadata": {GREW: at.isoformat()}}
         self._service.post(f"/volumes/{volume['id']}/metadata", body, is_repeatable=True)
 
     def remove(self, volumes: list[JsonMap], deadline: Deadline) -> None:

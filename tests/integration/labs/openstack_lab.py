@@ -1,0 +1,239 @@
+"""One throw-away OpenStack on this machine, shared by all test processes: up with the first, down after the last.
+
+    lab = running_lab()                 # skips the test where it cannot run; fails it under CI=true
+    with lab.taken():                   # one test at a time has the cloud to itself
+        lab.facts("pool", folder)
+
+Whoever uses it holds a shared lock for as long as it lives; a keeper process of its own brings the lab up and takes
+it down once nobody holds that lock any more, even if everybody was killed. An OpenStack that `openstack/up.sh` was
+told to bring up by hand is used as it is: CLOUDCTL_OPENSTACK_LAB names its folder.
+"""
+
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+
+from provisioning.driver import PoolFacts
+
+SCRIPTS = Path(__file__).parent / "openstack"
+COMPUTES = ("a", "b")
+UP_SECONDS = 420
+IDLE_SECONDS = 10
+
+
+class OpenStackLab:
+    """A running lab; base: its folder."""
+
+    def __init__(self, base: Path) -> None:
+        self.base = base
+        self.clouds_yaml = base / "clouds.yaml"
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """The cloud for oneself, and clouds.yaml found; others wait."""
+        before = os.environ.get("OS_CLIENT_CONFIG_FILE")
+        with (self.base / "taken.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            os.environ["OS_CLIENT_CONFIG_FILE"] = str(self.clouds_yaml)
+            try:
+                yield
+            finally:
+                if before is None:
+                    del os.environ["OS_CLIENT_CONFIG_FILE"]
+                else:
+                    os.environ["OS_CLIENT_CONFIG_FILE"] = before
+
+    def facts(self, code: str, folder: Path, **options: Any) -> PoolFacts:
+        """A pool on the lab: its image and its network are the only ones."""
+        tiers: Mapping[str, str] = {"ssd": "fake", "sata": "bulk"}
+        named = {"cloud": "fake", "tiers": tiers, "deadline_s": 120, **options}
+        return PoolFacts(code, named, {}, folder, {"tiny": {"source": "tiny"}}, {"office": {}})
+
+    def connection(self) -> Any:
+        """The SDK's own, for what people do behind our back."""
+        import openstack
+
+        return openstack.connect(load_envvars=False, config_files=[str(self.clouds_yaml)], cloud="fake")
+
+    def kill_compute(self, host: str) -> None:
+        """As a power failure would; the cloud is told at once, as a person who fences it would."""
+        pid = int(self._pidfile(host).read_text())
+        os.killpg(pid, signal.SIGKILL)
+        self._force_down(host, True)
+
+    def mend_computes(self) -> None:
+        """Starts the killed ones again and waits until they have cleaned up and report."""
+        for host in COMPUTES:
+            if not _is_alive(int(self._pidfile(host).read_text())):
+                script = f'. "{SCRIPTS}/settings.sh" && start_compute {host}'
+                subprocess.run(["bash", "-c", script], env={**os.environ, "BASE": str(self.base)}, check=True)
+            self._force_down(host, False)
+        self._wait_until_up()
+
+    def clear(self) -> None:
+        """Nothing of anybody's is left but the estate the lab began with."""
+        with self.connection() as cloud:
+            for server in cloud.compute.servers(all_projects=True):
+                cloud.compute.delete_server(server.id, force=False)
+            for address in cloud.network.ips():
+                cloud.network.delete_ip(address)
+            _wait_until_empty(lambda: list(cloud.compute.servers(details=False, all_projects=True)))
+            for volume in cloud.block_storage.volumes(all_projects=True):
+                cloud.block_storage.delete_volume(volume.id)
+            for group in cloud.compute.get("/os-server-groups", params={"all_projects": "True"}).json()[
+                "server_groups"
+            ]:
+                cloud.compute.delete(f"/os-server-groups/{group['id']}")
+            _wait_until_empty(lambda: list(cloud.block_storage.volumes(details=False, all_projects=True)))
+
+    def _pidfile(self, host: str) -> Path:
+        return self.base / "run" / f"nova-compute-{host}.pid"
+
+    def _service(self, compute: Any, host: str) -> dict[str, Any]:
+        answer = compute.get(
+            "/os-services", params={"binary": "nova-compute", "host": host}, microversion="2.79"
+        )
+        service: dict[str, Any] = answer.json()["services"][0]
+        return service
+
+    def _force_down(self, host: str, is_down: bool) -> None:
+        """A compute that others' servers were evacuated from takes it only after it has cleaned up."""
+        with self.connection() as cloud:
+            service = self._service(cloud.compute, host)
+            if service.get("forced_down", False) == is_down:
+                return
+            for _ in range(120):
+                path, body = f"/os-services/{service['id']}", {"forced_down": is_down}
+                if cloud.compute.put(path, json=body, microversion="2.79").status_code < 400:
+                    return
+                time.sleep(0.5)
+        raise AssertionError(f"compute {host} does not come back")
+
+    def _wait_until_up(self) -> None:
+        with self.connection() as cloud:
+            for _ in range(120):
+                if all(self._service(cloud.compute, host)["state"] == "up" for host in COMPUTES):
+                    return
+                time.sleep(0.5)
+        raise AssertionError("the computes do not come back")
+
+
+def _wait_until_empty(left: Callable[[], list[Any]]) -> None:
+    for _ in range(120):
+        if not left():
+            return
+        time.sleep(0.5)
+    raise AssertionError(f"the lab keeps {left()}")
+
+
+def running_lab() -> OpenStackLab:
+    """Skips where root, MariaDB or RabbitMQ are missing; in CI that fails."""
+    given = os.environ.get("CLOUDCTL_OPENSTACK_LAB")
+    if given:
+        return OpenStackLab(Path(given))
+    _require()
+    return _started()
+
+
+def _require() -> None:
+    wanted = {"mariadbd": "MariaDB", "mariadb": "MariaDB's client", "epmd": "Erlang", "curl": "curl"}
+    missing = [name for command, name in wanted.items() if not shutil.which(command)]
+    if not Path("/usr/lib/rabbitmq/bin/rabbitmq-server").exists():
+        missing.append("RabbitMQ")
+    if os.geteuid() != 0:
+        missing.append("root")
+    if missing:
+        reason = f"the OpenStack lab needs {', '.join(missing)}"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+
+
+_held: list[IO[str]] = []
+
+
+@cache
+def _started() -> OpenStackLab:
+    """Holds the shared lock until this process ends; the lab lives as long."""
+    base = Path(tempfile.gettempdir()) / "cloudctl-openstack-lab"
+    base.mkdir(exist_ok=True)
+    users = (base / "users.lock").open("w")
+    fcntl.flock(users, fcntl.LOCK_SH)
+    _held.append(users)
+    with (base / "keeper.lock").open("w") as guard:
+        # One process at a time looks whether there is a keeper, and starts one.
+        fcntl.flock(guard, fcntl.LOCK_EX)
+        if not (base / "ready").exists():
+            with (base / "keeper.log").open("w") as log:
+                command = [sys.executable, __file__, str(base)]
+                subprocess.Popen(
+                    command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
+                )
+            _wait_for(base)
+    return OpenStackLab(base)
+
+
+def _wait_for(base: Path) -> None:
+    for _ in range(UP_SECONDS * 2):
+        if (base / "ready").exists():
+            return
+        if (base / "failed").exists():
+            break
+        time.sleep(0.5)
+    pytest.fail(f"the OpenStack lab did not come up: {(base / 'keeper.log').read_text()[-2000:]}")
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        return (
+            f"{pid} (" in Path(f"/proc/{pid}/stat").read_text()
+            and " Z " not in Path(f"/proc/{pid}/stat").read_text()
+        )
+    except FileNotFoundError:
+        return False
+
+
+def keep(base: Path) -> None:
+    """The keeper: up, then down when the last user is gone."""
+    environment = {**os.environ, "BASE": str(base), "COMPUTES": " ".join(COMPUTES), "PYTHON": sys.executable}
+    for name in ("ready", "failed"):
+        (base / name).unlink(missing_ok=True)
+    subprocess.run([str(SCRIPTS / "down.sh"), "--wipe"], env=environment, check=False)
+    up = subprocess.run([str(SCRIPTS / "up.sh")], env=environment, check=False)
+    (base / ("ready" if up.returncode == 0 else "failed")).touch()
+    if up.returncode == 0:
+        _wait_for_the_last_user(base)
+        subprocess.run([str(SCRIPTS / "down.sh"), "--wipe"], env=environment, check=False)
+
+
+def _wait_for_the_last_user(base: Path) -> None:
+    """Nobody can come in between: who starts or finds the lab holds the keeper's lock, and so does this end of it."""
+    idle = 0
+    while True:
+        time.sleep(1)
+        with (base / "keeper.lock").open("w") as guard, (base / "users.lock").open("w") as users:
+            fcntl.flock(guard, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                idle += 1
+            except BlockingIOError:
+                idle = 0
+            if idle > IDLE_SECONDS:
+                (base / "ready").unlink(missing_ok=True)
+                return
+
+
+if __name__ == "__main__":
+    keep(Path(sys.argv[1]))
