@@ -7,6 +7,7 @@ import click
 
 from cloudctl.cli import (
     request_execute,
+    request_form,
     request_quota,
     request_steps,
     request_submit,
@@ -67,6 +68,8 @@ def request() -> None:
 
 for command in (
     request_submit.submit,
+    request_form.form,
+    request_form.import_,
     request_steps.check,
     request_steps.approve,
     request_steps.refuse,

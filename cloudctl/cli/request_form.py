@@ -1,0 +1,49 @@
+"""`cloudctl request form|import`: the form as a spreadsheet, and taking filled-in ones in."""
+
+from pathlib import Path
+
+import click
+
+from cloudctl.cli.command import TranslatedCommand
+from cloudctl.cli.request_options import asking_options, show_steps
+from cloudctl.cli.run import Run, confirm, say
+from cloudctl.operations.rehearsal import rehearsal
+from cloudctl.operations.requests.import_requests import import_requests
+from cloudctl.operations.requests.make_form import make_form
+from reports.forms.request_form import REQUEST_FORM
+
+
+@click.command(
+    cls=TranslatedCommand,
+    examples=["cloudctl request form form.xlsx", "cloudctl --lang en request form form.xlsx --overwrite"],
+)
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--overwrite", is_flag=True, help="Replace a file of that name.")
+@click.option("--yes", "-y", is_flag=True, help="Accepted as everywhere; making a form asks nothing.")
+@click.pass_obj
+def form(run: Run, file: Path, overwrite: bool, yes: bool) -> None:
+    """Make the empty form of a request, with drop-downs, in the language of the call."""
+    with run.open() as ctx:
+        say("The form lies in {path}.", path=str(make_form(ctx, REQUEST_FORM, file, overwrite=overwrite)))
+
+
+@click.command(
+    "import",
+    cls=TranslatedCommand,
+    examples=["cloudctl request import tax.xlsx", "cloudctl request import *.xlsx --dry-run"],
+)
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@asking_options
+@click.pass_obj
+def import_(run: Run, files: tuple[Path, ...], output: str, dry_run: bool, yes: bool) -> None:
+    """Take in filled-in forms: all of them, or none."""
+    with run.open() as ctx:
+        steps = import_requests(rehearsal(ctx), files)
+        show_steps(ctx, steps, output)
+        if not any(step.is_new for step in steps):
+            say("These forms are in already; there is nothing to do.")
+        elif not dry_run:
+            confirm("Hand {count} request(s) in?", yes=yes, count=sum(step.is_new for step in steps))
+            for step in import_requests(ctx, files):
+                if step.is_new:
+                    say("Request {request} is handed in.", request=step.request)
