@@ -3,15 +3,21 @@
 A driver of a service that is not at hand skips on a laptop and fails in CI.
 """
 
+import atexit
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from cloudctl.core.clock import DrivenClock
 from provisioning.driver import Driver, PoolFacts, open_driver
 from provisioning.drivers.embedded.faults import Faults, write_faults
+from provisioning.model import MachineState, Measurement
+from tests.contracts.openstack_pool import openstack_pool
+from tests.integration.labs.libvirt_lab import LibvirtLab, libvirt_lab, require_lab
 
 START = datetime(2026, 10, 1, tzinfo=UTC)
 
@@ -29,6 +35,10 @@ class Bench:
     break_host: Callable[[str], None] | None = None
     break_pool: Callable[[], None] | None = None
     mend: Callable[[], None] | None = None
+    # How far a real cloud's instants lie from our clock, how often it is worth to look, whether it moves at a resize.
+    tolerance: timedelta = timedelta(0)
+    rounds: int = 40
+    keeps_host: bool = True
 
 
 @contextmanager
@@ -61,4 +71,75 @@ def external(folder: Path) -> Iterator[Bench]:
     yield Bench(open_driver("external", facts, clock), clock, lambda: open_driver("external", facts, clock))
 
 
-BENCHES = {"embedded": embedded, "external": external}
+@cache
+def _libvirt_lab() -> LibvirtLab:
+    """One for all tests of a process; each begins with empty hosts."""
+    stack = ExitStack()
+    atexit.register(stack.close)
+    return stack.enter_context(libvirt_lab("ab"))
+
+
+class _Awaiting:
+    """The driver, but that a guest has booted before it is measured: until then nobody knows its memory."""
+
+    def __init__(self, driver: Any, lab: LibvirtLab) -> None:
+        self._driver, self._lab = driver, lab
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._driver, name)
+
+    def measure(self) -> Measurement:
+        found: Measurement = self._driver.measure()
+        waiting = {
+            reading.vm_id
+            for reading in found.readings
+            if reading.state == MachineState.RUNNING and reading.memory_used_bytes is None
+        }
+        if not waiting:
+            return found
+        for machine in self._driver.observe().machines:
+            if machine.vm_id in waiting:
+                self._lab.wait_for_guest(machine.host, machine.name)
+        return self._driver.measure()
+
+
+@contextmanager
+def libvirt(folder: Path) -> Iterator[Bench]:
+    """Real QEMU guests, emulated, on two daemons that share their storage."""
+    require_lab()
+    lab, clock, opened = _libvirt_lab(), DrivenClock(START), []
+    lab.clear()
+    facts = lab.pool_facts(folder)
+
+    def opener() -> Driver:
+        opened.append(open_driver("libvirt", facts, clock))
+        return _Awaiting(opened[-1], lab)  # type: ignore[return-value]
+
+    def break_pool() -> None:
+        for daemon in lab.hosts.values():
+            daemon.die()
+
+    yield Bench(opener(), clock, opener, lambda host: lab.hosts[host].die(), break_pool, lab.mend)
+    for driver in opened:
+        driver.close()
+    lab.mend()
+
+
+@contextmanager
+def openstack(folder: Path) -> Iterator[Bench]:
+    """A real control plane with fake computes; it keeps whole seconds, and places a machine anew when it is resized."""
+    with openstack_pool(folder) as (lab, clock, opener):
+        yield Bench(
+            opener(),
+            clock,
+            opener,
+            lab.kill_compute,
+            None,
+            lab.mend_computes,
+            tolerance=timedelta(seconds=15),
+            rounds=3,
+            keeps_host=False,
+        )
+
+
+BENCHES = {"embedded": embedded, "external": external, "libvirt": libvirt, "openstack": openstack}

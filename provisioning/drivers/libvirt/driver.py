@@ -1,0 +1,271 @@
+"""The driver of a pool of libvirt hosts: asks them all at once, and carries a step out on the one it concerns."""
+
+from collections.abc import Callable, Collection
+from functools import partial
+from typing import Any, TypeVar
+
+from cloudctl.core.clock import Clock
+from cloudctl.core.errors import CloudctlError, Problem, Refused, Unreachable
+from provisioning.driver import PoolFacts
+from provisioning.drivers.libvirt import adoption, creation, movement, power, removal, resize
+from provisioning.drivers.libvirt.archive import Archive
+from provisioning.drivers.libvirt.definition import Found
+from provisioning.drivers.libvirt.failures import HostSilent
+from provisioning.drivers.libvirt.host import Answers, Host, answers
+from provisioning.drivers.libvirt.options import HostSettings, Image, Nic, Settings
+from provisioning.drivers.libvirt.readings import HostReadings, read_host
+from provisioning.drivers.libvirt.sdk import require_sdk
+from provisioning.drivers.libvirt.sight import measurement, observation
+from provisioning.drivers.libvirt.survey import look
+from provisioning.drivers.libvirt.whereabouts import Whereabouts
+from provisioning.drivers.libvirt.workplace import Workplace
+from provisioning.model import (
+    Applied,
+    Capability,
+    Console,
+    Measurement,
+    Observation,
+    Step,
+    StepKind,
+)
+
+T = TypeVar("T")
+Verb = Callable[[Workplace, Found, Step], Applied]
+VERBS: dict[StepKind, Verb] = {
+    StepKind.START: power.start,
+    StepKind.STOP: power.stop,
+    StepKind.REBOOT: power.reboot,
+    StepKind.SHELVE: power.shelve,
+    StepKind.UNSHELVE: power.unshelve,
+    StepKind.RESIZE: resize.resize,
+}
+
+
+class LibvirtDriver:
+    """One pool's hosts. Nothing connects before the first verb."""
+
+    capabilities = frozenset(Capability) - {Capability.ORDER, Capability.HOLD}
+    is_simulated = False
+
+    def __init__(self, pool: PoolFacts, clock: Clock) -> None:
+        require_sdk(pool.code)
+        self._pool = pool
+        self._clock = clock
+        self._settings = Settings.of(pool.options)
+        self._archive = Archive(pool.state_folder)
+        self._hosts = {
+            code: Host(code, HostSettings.of(options)) for code, options in sorted(pool.hosts.items())
+        }
+
+    def observe(self) -> Observation:
+        told = self._ask_all(lambda host, _: partial(look, code=host.code, pools=self._settings.tiers))
+        return observation(told.answered, told.silent, self._archive.remnants())
+
+    def measure(self) -> Measurement:
+        return self._measure(None)
+
+    def measure_some(self, vm_ids: Collection[int]) -> Measurement:
+        return self._measure(vm_ids)
+
+    def apply(self, step: Step) -> Applied:
+        match step.kind:
+            case StepKind.CREATE:
+                return self._create(step)
+            case StepKind.DELETE:
+                return self._delete(step)
+            case StepKind.ADOPT:
+                return self._adopt(step)
+            case StepKind.MIGRATE:
+                return self._migrate(step)
+            case StepKind.EVACUATE:
+                return self._evacuate(step)
+        there = self._whereabouts(step).require()
+        verb = VERBS[step.kind]
+        return self._on(there.host, lambda place: verb(place, there.found, step))
+
+    def console(self, vm_id: int) -> Console:
+        step = Step(StepKind.START, vm_id, f"#{vm_id}", None, None)
+        there = self._whereabouts(step).require()
+        name = there.found.definition.name
+        if not self._quickly(there.host, lambda place: bool(there.found.domain.isActive())):
+            raise Refused("{name} is not running.", name=name)
+        uri = self._hosts[there.host].settings.uri
+        return Console("command", ("virsh", "-c", uri, "console", name))
+
+    def close(self) -> None:
+        for host in self._hosts.values():
+            host.close()
+
+    def _measure(self, only: Collection[int] | None) -> Measurement:
+        def job(host: Host, is_second_try: bool) -> Callable[[Any], HostReadings]:
+            return lambda connection: read_host(
+                connection, host.code, self._clock, only, is_second_try=is_second_try
+            )
+
+        told = self._ask_all(job)
+        found = measurement(told.answered, told.silent, self._archive.remnants())
+        if only is None:
+            return found
+        faults = (fault for fault in found.faults if fault.vm_id is None or fault.vm_id in only)
+        return Measurement(found.readings, tuple(faults))
+
+    def _create(self, step: Step) -> Applied:
+        after = step.after or {}
+        host = str(after.get("host"))
+        self._require_host(host)
+        wanted = creation.wanted_machine(
+            step,
+            self._settings.boot,
+            self._image(after.get("image")),
+            self._nic(after.get("network")),
+            self._pool.state_folder,
+        )
+        self._require_name_free(step, host)
+        applied = self._on(host, lambda place: creation.create(place, wanted))
+        self._archive.dig_up(step.vm_id)
+        return applied
+
+    def _delete(self, step: Step) -> Applied:
+        seen = self._whereabouts(step)
+        there = seen.newest
+        if there is None:
+            host = str((step.before or {}).get("host"))
+            if host in seen.silent:
+                raise seen.silent[host]
+            stone = self._archive.stone(step.vm_id)
+            at = stone.at if stone else self._clock.now()
+            return Applied(at, stone.external_id if stone else None, None)
+        applied = self._on(there.host, lambda place: removal.delete(place, there.found))
+        for other in seen.others:
+            self._clear_away(step.vm_id, other.host, other.found)
+        return applied
+
+    def _adopt(self, step: Step) -> Applied:
+        told = self._each(lambda place: adoption.candidate(place, step))
+        found = [(host, there) for host, there in told.answered.items() if there is not None]
+        if not found:
+            for reason in told.silent.values():
+                raise reason
+            raise Refused("The cloud has no machine {name} without an owner.", name=step.name)
+        host, there = found[0]
+        return self._on(host, lambda place: adoption.adopt(place, there, step))
+
+    def _migrate(self, step: Step) -> Applied:
+        target = str((step.after or {}).get("host"))
+        self._require_host(target)
+        there = self._whereabouts(step).require()
+        if there.host == target:
+            return self._on(target, lambda place: movement.arrived(place, there.found))
+        goal = self._quickly(target, lambda place: place)
+        self._on(target, lambda place: movement.require_ready(place, there.found))
+        self._archive.clear_remnant(step.vm_id, target)
+        return self._on(there.host, lambda place: movement.migrate(place, goal, there.found, step))
+
+    def _evacuate(self, step: Step) -> Applied:
+        assert step.before is not None and step.after is not None
+        dead, target = str(step.before.get("host")), str(step.after.get("host"))
+        self._require_host(target)
+        seen = self._whereabouts(step)
+        if target in seen.silent:
+            raise seen.silent[target]
+        there = seen.newest
+        if there is not None and there.host == target:
+            for other in seen.others:
+                self._clear_away(step.vm_id, other.host, other.found)
+            return self._on(target, lambda place: movement.arrived(place, there.found))
+        if dead not in seen.silent and dead in self._hosts:
+            if there is not None and there.host == dead:
+                raise Refused("Host {host} answers: its machines are migrated, not evacuated.", host=dead)
+            raise Refused("{name} does not stand on {host} any more.", name=step.name, host=dead)
+        if there is not None:
+            raise Refused("{name} does not stand on {host} any more.", name=step.name, host=dead)
+        # First, so that a kill after the start cannot let the old host's definition pass for the machine.
+        self._archive.leave_behind(step.vm_id, dead)
+        return self._on(target, lambda place: movement.evacuate(place, step))
+
+    def _clear_away(self, vm_id: int, host: str, there: Found) -> None:
+        """What is left of a machine on a host that it has left: the definition, never the disks."""
+
+        def clear(place: Workplace) -> None:
+            if there.domain.isActive():
+                raise Refused(
+                    "{name} runs on host {host} too: power one of the two off by hand.",
+                    name=there.definition.name,
+                    host=host,
+                )
+            removal.forget(there.domain)
+
+        self._on(host, clear)
+        self._archive.clear_remnant(vm_id, host)
+
+    def _require_name_free(self, step: Step, host: str) -> None:
+        """On the other hosts that answer; the one concerned has to."""
+        told = self._each(lambda place: place.named(step.name) is not None)
+        if host in told.silent:
+            raise told.silent[host]
+        if any(is_taken for code, is_taken in told.answered.items() if code != host):
+            raise Refused("The cloud has another machine of the name {name}.", name=step.name)
+
+    def _whereabouts(self, step: Step) -> Whereabouts:
+        told = self._each(lambda place: place.find(step.vm_id, step.name))
+        return Whereabouts.of(step, told.answered, told.silent, self._archive.remnants())
+
+    def _require_host(self, code: str) -> None:
+        if code not in self._hosts:
+            raise Refused("The cloud has no host {host}.", host=code)
+
+    def _image(self, code: object) -> Image | None:
+        if code is None:
+            return None
+        if code not in self._pool.images:
+            raise Refused("Pool {pool} has no image “{code}”.", pool=self._pool.code, code=code)
+        return Image.of(str(code), self._pool.images[str(code)])
+
+    def _nic(self, code: object) -> Nic | None:
+        if code is None:
+            return None
+        if code not in self._pool.networks:
+            raise Refused("Pool {pool} has no network “{code}”.", pool=self._pool.code, code=code)
+        return Nic.of(self._pool.networks[str(code)])
+
+    def _on(self, code: str, work: Callable[[Workplace], T]) -> T:
+        """Carries something out on one host, which may take its time."""
+        host = self._hosts[code]
+        return host.ask(lambda connection: work(self._place(host, connection)), self._settings.step_seconds)
+
+    def _quickly(self, code: str, work: Callable[[Workplace], T]) -> T:
+        host = self._hosts[code]
+        return host.ask(lambda connection: work(self._place(host, connection)), self._settings.answer_seconds)
+
+    def _each(self, work: Callable[[Workplace], T]) -> Answers[T]:
+        return self._ask_all(lambda host, _: lambda connection: work(self._place(host, connection)))
+
+    def _place(self, host: Host, connection: Any) -> Workplace:
+        return Workplace(connection, host.code, host.settings, self._settings, self._clock, self._archive)
+
+    def _ask_all(self, job: Callable[[Host, bool], Callable[[Any], T]]) -> Answers[T]:
+        """All hosts at once. One that is late is asked again on a fresh connection: one stuck machine holds up a
+        host's bulk answer, but only the first. Unreachable when there are hosts and none answers.
+        """
+        seconds, hosts = self._settings.answer_seconds, list(self._hosts.values())
+        first = answers(hosts, lambda host: job(host, False), seconds)
+        late = [host for host in hosts if _is_late(first.silent.get(host.code))]
+        again = answers(late, lambda host: job(host, True), seconds)
+        retried = {host.code for host in late}
+        told = Answers(
+            {**first.answered, **again.answered},
+            {code: reason for code, reason in first.silent.items() if code not in retried}
+            | dict(again.silent),
+        )
+        if hosts and not told.answered:
+            reasons = [_problem(code, reason) for code, reason in sorted(told.silent.items())]
+            raise Unreachable("Pool {pool} does not answer.", pool=self._pool.code, problems=reasons)
+        return told
+
+
+def _is_late(reason: CloudctlError | None) -> bool:
+    return isinstance(reason, HostSilent) and reason.is_late
+
+
+def _problem(code: str, reason: CloudctlError) -> Problem:
+    return Problem(code, reason.message)

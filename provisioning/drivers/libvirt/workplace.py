@@ -1,0 +1,94 @@
+"""One host while a step is carried out there: its connection, the pool's settings, the clock, the archive."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from cloudctl.core.clock import Clock
+from cloudctl.core.errors import Refused
+from cloudctl.core.quantity import Size, total
+from provisioning.drivers.libvirt.archive import Archive
+from provisioning.drivers.libvirt.definition import Found, found
+from provisioning.drivers.libvirt.failures import is_missing
+from provisioning.drivers.libvirt.marks import Marks, marks_of, write_marks
+from provisioning.drivers.libvirt.options import HostSettings, Settings
+from provisioning.drivers.libvirt.sdk import sdk
+from provisioning.drivers.libvirt.storage import GIB, Tiers, read_tiers, volume_of
+from provisioning.drivers.libvirt.survey import look
+from provisioning.model import Applied
+from provisioning.placement import HostLoad, why_not
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """Passed to every verb; made anew for each question to a host's thread."""
+
+    connection: Any
+    host: str
+    host_settings: HostSettings
+    settings: Settings
+    clock: Clock
+    archive: Archive
+
+    def tiers(self) -> Tiers:
+        return read_tiers(self.connection, self.settings.tiers, self.host)
+
+    def find(self, vm_id: int, name: str) -> Found | None:
+        """Our machine on this host: by its name, which is one question, else by looking through all."""
+        domain = self.named(name)
+        if domain is not None:
+            marks = marks_of(domain)
+            if marks is not None and marks.vm_id == vm_id:
+                return found(domain)
+        for other in self.connection.listAllDomains(0):
+            marks = _marks_if_there(other)
+            if marks is not None and marks.vm_id == vm_id:
+                return found(other)
+        return None
+
+    def named(self, name: str) -> Any:
+        """The domain of that name, whosever it is; None when there is none."""
+        try:
+            return self.connection.lookupByName(name)
+        except sdk().libvirtError as error:
+            if is_missing(error):
+                return None
+            raise
+
+    def size_of(self, there: Found) -> Size:
+        """As the definition and the volumes have it."""
+        definition, tiers, storage = there.definition, self.tiers(), dict[str, int]()
+        for disk in definition.storage:
+            volume = volume_of(self.connection, disk)
+            if volume is not None:
+                tier = tiers.tier_of(disk)
+                storage[tier] = storage.get(tier, 0) + -(-volume.info()[1] // GIB)
+        return Size(definition.vcpus, definition.memory_mib, storage)
+
+    def require_room(self, name: str, size: Size, without: str | None = None) -> None:
+        """The host keeps its own promises, whoever placed the machine. without: the UUID of one that moves or grows."""
+        view = look(self.connection, self.host, self.settings.tiers)
+        others = [each.machine.size for each in view.sightings if each.machine.external_id != without]
+        reason = why_not(size, HostLoad(view.facts, promised=total(others)), self.settings.overcommit)
+        if reason is not None:
+            raise Refused("Host {host} has no room for {name}.", host=self.host, name=name, problems=[reason])
+
+    def note(self, there: Found, **changes: Any) -> Marks:
+        """Writes marks anew, and keeps the definition for the day this host dies."""
+        assert there.marks is not None
+        fresh = replace(there.marks, **changes)
+        write_marks(there.domain, fresh)
+        self.archive.keep_definition(fresh.vm_id, found(there.domain).definition.xml)
+        return fresh
+
+    def applied(self, there: Found, at: datetime | None) -> Applied:
+        return Applied(at or self.clock.now(), there.definition.uuid, self.host)
+
+
+def _marks_if_there(domain: Any) -> Marks | None:
+    try:
+        return marks_of(domain)
+    except sdk().libvirtError as error:
+        if is_missing(error):
+            return None
+        raise

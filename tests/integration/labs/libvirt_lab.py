@@ -1,0 +1,285 @@
+"""A throw-away lab of privileged libvirtd daemons on this machine: hosts of real QEMU guests, emulated (TCG).
+
+    with libvirt_lab(folder, "ab") as lab:      # folder: short, for paths of sockets end at 107 bytes
+        lab.uri("a"), lab.pool_facts(state_folder)
+
+Each daemon lives in a mount namespace of its own, in which every path that libvirt has compiled in lies below the
+lab's folder: nothing of the machine's own libvirt is read or written. All of them share the folders of the storage
+pools `default` and `bulk`, so that guests can move. Needs root, libvirtd, QEMU and libvirt-python.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from provisioning.driver import PoolFacts
+
+ROOT = Path(__file__).parents[3]
+GUEST = ROOT / "build" / "labs" / "libvirt-guest"
+PREPARE = Path(__file__).parent / "libvirt_guest" / "prepare.sh"
+PLACES = {
+    "etc": "/etc/libvirt",
+    "lib": "/var/lib/libvirt",
+    "run": "/run/libvirt",
+    "log": "/var/log/libvirt",
+    "cache": "/var/cache/libvirt",
+}
+QEMU_CONF = """user = "root"
+group = "root"
+security_driver = "none"
+cgroup_controllers = []
+namespaces = []
+dynamic_ownership = 0
+remember_owner = 0
+stdio_handler = "file"
+"""
+# libvirtd looks these up before it reads which user its guests run as.
+ACCOUNT, GROUP = "libvirt-qemu:x:64055:64055::/nonexistent:/usr/sbin/nologin", "libvirt-qemu:x:64055:"
+STORAGE = ("default", "bulk")
+
+
+def require_lab() -> None:
+    """Skips a test where the lab cannot run; in CI it fails."""
+    missing = [
+        name for name in ("libvirtd", "qemu-system-x86_64", "virsh", "unshare") if not shutil.which(name)
+    ]
+    if find_spec("libvirt") is None:
+        missing.append("libvirt-python")
+    if os.geteuid() != 0:
+        missing.append("root")
+    if missing:
+        reason = f"the libvirt lab needs {', '.join(missing)}"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+
+
+def guest_files() -> dict[str, str]:
+    """Kernel and initrd of the tiny guest, made once per checkout, as options of a pool."""
+    if not (GUEST / "initrd.gz").exists():
+        subprocess.run([str(PREPARE), str(GUEST)], check=True, capture_output=True, timeout=300)
+    cmdline = "console=ttyS0 quiet panic=-1"
+    return {"kernel": str(GUEST / "vmlinuz"), "initrd": str(GUEST / "initrd.gz"), "cmdline": cmdline}
+
+
+class Daemon:
+    """One libvirtd with its own folder."""
+
+    def __init__(self, base: Path) -> None:
+        self.base = base
+        self.uri = f"qemu+unix:///system?socket={base}/run/libvirt-sock"
+        self._process: subprocess.Popen[bytes] | None = None
+        for name in PLACES:
+            (base / name).mkdir(parents=True)
+        (base / "etc" / "qemu.conf").write_text(QEMU_CONF)
+        (base / "etc" / "libvirtd.conf").write_text(
+            f'auth_unix_rw = "none"\nunix_sock_rw_perms = "0700"\nhost_uuid = "{uuid.uuid4()}"\n'
+            f'log_outputs = "3:file:{base}/log/libvirtd.log"\n'
+        )
+        for name, line in (("passwd", ACCOUNT), ("group", GROUP)):
+            text = Path("/etc", name).read_text()
+            (base / name).write_text(text if "libvirt-qemu:" in text else f"{text}{line}\n")
+
+    def start(self) -> None:
+        binds = [(self.base / name, place) for name, place in PLACES.items()]
+        binds += [(self.base / name, f"/etc/{name}") for name in ("passwd", "group")]
+        mounts = "; ".join(f"mount --bind {source} {place}" for source, place in binds)
+        command = f"set -e; {mounts}; exec libvirtd -p {self.base}/run/libvirtd.pid -f {self.base}/etc/libvirtd.conf"
+        for place in PLACES.values():
+            Path(place).mkdir(parents=True, exist_ok=True)
+        with (self.base / "out.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                ["unshare", "-m", "--propagation", "private", "bash", "-c", command],
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+
+    def wait(self, seconds: float = 60) -> None:
+        """Until it answers. A refusal to start is told with its log."""
+        import libvirt
+
+        end = time.monotonic() + seconds
+        libvirt.registerErrorHandler(lambda *_: None, None)
+        while True:
+            try:
+                libvirt.open(self.uri).close()
+                return
+            except libvirt.libvirtError:
+                assert self._process is not None
+                if self._process.poll() is not None or time.monotonic() > end:
+                    logs = [self.base / "out.log", self.base / "log" / "libvirtd.log"]
+                    told = "\n".join(log.read_text() for log in logs if log.exists())
+                    raise RuntimeError(f"libvirtd did not start: {told}") from None
+                time.sleep(0.05)
+
+    def send(self, signal_number: int) -> None:
+        """A signal to the daemon alone; its guests go on."""
+        assert self._process is not None
+        os.kill(self._process.pid, signal_number)
+
+    def guest_pid(self, name: str) -> int:
+        return int((self.base / "run" / "qemu" / f"{name}.pid").read_text())
+
+    def guest_pids(self) -> list[int]:
+        return [int(file.read_text()) for file in (self.base / "run" / "qemu").glob("*.pid")]
+
+    def come_back(self) -> None:
+        """As after a restart of the host, or of a daemon that was halted."""
+        if self._process is not None:
+            self.send(signal.SIGCONT)
+            return
+        shutil.rmtree(self.base / "run")
+        (self.base / "run").mkdir()
+        self.start()
+        self.wait()
+
+    def die(self) -> None:
+        """As when the host loses power: the daemon and its guests are gone at once. It can start again."""
+        if self._process is None:
+            return
+        guests = self.guest_pids()
+        for pid in (self._process.pid, *guests):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        self._process.wait(10)
+        self._process = None
+        for pid in guests:
+            _await_end(pid)
+
+
+def _await_end(pid: int, seconds: float = 10) -> None:
+    end = time.monotonic() + seconds
+    while Path(f"/proc/{pid}").exists() and time.monotonic() < end:
+        time.sleep(0.02)
+
+
+class LibvirtLab:
+    """Daemons by the code of their host."""
+
+    def __init__(self, base: Path, codes: str) -> None:
+        self.base = base
+        self.hosts = {code: Daemon(base / code) for code in codes}
+
+    def start(self) -> None:
+        for daemon in self.hosts.values():
+            daemon.start()
+        for daemon in self.hosts.values():
+            daemon.wait()
+            self._define_storage(daemon.uri)
+
+    def _define_storage(self, uri: str) -> None:
+        import libvirt
+
+        connection = libvirt.open(uri)
+        # Asked for the first time, the daemon tries every QEMU there is, for seconds.
+        connection.getCapabilities()
+        for name in STORAGE:
+            folder = self.base / name
+            folder.mkdir(exist_ok=True)
+            xml = f"<pool type='dir'><name>{name}</name><target><path>{folder}</path></target></pool>"
+            pool = connection.storagePoolDefineXML(xml)
+            pool.setAutostart(1)
+            pool.create()
+        connection.close()
+
+    def uri(self, code: str) -> str:
+        return self.hosts[code].uri
+
+    def connect(self, code: str) -> Any:
+        import libvirt
+
+        return libvirt.open(self.uri(code))
+
+    def host_options(self) -> dict[str, dict[str, Any]]:
+        return {code: {"uri": self.uri(code), "domain_type": "qemu"} for code in self.hosts}
+
+    def pool_facts(self, state_folder: Path, **settings: Any) -> PoolFacts:
+        """A pool of all hosts whose guests boot the tiny kernel. settings: of the libvirt driver."""
+        quick = {"answer_seconds": 4, "stop_seconds": 4, "power_off": True, "is_shared": True}
+        libvirt = {**guest_files(), **quick, **settings}
+        options = {
+            "overcommit": {"cpu": 64, "memory": 8},
+            "tiers": {"ssd": "default", "hdd": "bulk"},
+            "libvirt": libvirt,
+        }
+        return PoolFacts("lab", options, self.host_options(), state_folder)
+
+    def console_text(self, code: str, name: str, until: str, seconds: float = 90) -> str:
+        """What the guest's serial console says from now on until it says this."""
+        import libvirt
+
+        connection = self.connect(code)
+        stream = connection.newStream(libvirt.VIR_STREAM_NONBLOCK)
+        connection.lookupByName(name).openConsole(None, stream, libvirt.VIR_DOMAIN_CONSOLE_FORCE)
+        end, told = time.monotonic() + seconds, ""
+        while until not in told and time.monotonic() < end:
+            heard = stream.recv(4096)
+            if isinstance(heard, bytes) and heard:
+                told += heard.decode(errors="replace")
+            else:
+                time.sleep(0.05)
+        stream.abort()
+        connection.close()
+        assert until in told, told
+        return told
+
+    def wait_for_guest(self, code: str, name: str, seconds: float = 90) -> None:
+        """Until its balloon tells of memory: it has booted."""
+        connection = self.connect(code)
+        end = time.monotonic() + seconds
+        while "usable" not in connection.lookupByName(name).memoryStats():
+            assert time.monotonic() < end, f"{name} did not boot"
+            time.sleep(0.1)
+        connection.close()
+
+    def mend(self) -> None:
+        """Whatever was broken comes back."""
+        for daemon in self.hosts.values():
+            daemon.come_back()
+
+    def clear(self) -> None:
+        """Removes all guests and volumes, so that the next test begins with empty hosts."""
+        for code, daemon in self.hosts.items():
+            daemon.come_back()
+            connection = self.connect(code)
+            for domain in connection.listAllDomains():
+                if domain.isActive():
+                    domain.destroy()
+                domain.undefine()
+            for pool in connection.listAllStoragePools():
+                pool.refresh()
+                for volume in pool.listAllVolumes():
+                    volume.delete()
+            connection.close()
+
+    def stop(self) -> None:
+        for daemon in self.hosts.values():
+            daemon.die()
+
+
+@contextmanager
+def libvirt_lab(codes: str = "ab") -> Iterator[LibvirtLab]:
+    """A running lab; at the end nothing of it is left."""
+    base = Path(tempfile.mkdtemp(prefix="lv", dir="/tmp"))
+    lab = LibvirtLab(base, codes)
+    try:
+        lab.start()
+        yield lab
+    finally:
+        lab.stop()
+        shutil.rmtree(base, ignore_errors=True)
