@@ -78,7 +78,12 @@ def _unknown_references(draft: Draft) -> Iterator[Problem]:
 
 def _pool_problems(draft: Draft) -> Iterator[Problem]:
     for position, pool in enumerate(draft.inventory.pools or ()):
-        for key, driver in (("seed", "embedded"), ("traces", "embedded"), ("cloud", "openstack")):
+        for key, driver in (
+            ("seed", "embedded"),
+            ("traces", "embedded"),
+            ("cloud", "openstack"),
+            ("libvirt", "libvirt"),
+        ):
             if getattr(pool, key) is not None and pool.driver != driver:
                 place = draft.place("pools", position, key)
                 yield problem(

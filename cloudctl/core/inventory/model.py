@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, Field, PlainSerializer
 
 from cloudctl.core.identity import Role
+from cloudctl.core.inventory.libvirt_settings import DomainType, LibvirtSettings, SshKey, Text
 from cloudctl.core.maintenance import parse_window
 from cloudctl.core.money import yuan_text
 from cloudctl.core.yaml_source import AwareInstant, FenText, YamlModel, wrong
@@ -15,6 +16,11 @@ from cloudctl.core.yaml_source import AwareInstant, FenText, YamlModel, wrong
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _LOGIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def is_code(text: str) -> bool:
+    """Whether it could stand as a code in an inventory, a machine's name among them."""
+    return _CODE.fullmatch(text) is not None
 
 
 def _code(text: str) -> str:
@@ -130,7 +136,8 @@ class Flavor(YamlModel):
 class Pool(YamlModel):
     """tiers: storage tier -> where the cloud keeps it; none named: any tier. flavors: the sizes on offer; none: any.
 
-    seed, traces: of a simulated cloud, what its workloads are made of. cloud: a clouds.yaml name.
+    seed, traces: of a simulated cloud, what its workloads are made of. cloud: a clouds.yaml name. ssh_keys: who may
+    log in to machines made here. libvirt: settings of that driver.
     """
 
     code: Code
@@ -143,30 +150,45 @@ class Pool(YamlModel):
     seed: Annotated[int, Field(ge=0)] | None = None
     traces: Line | None = None
     cloud: Line | None = None
+    ssh_keys: tuple[SshKey, ...] = ()
+    libvirt: LibvirtSettings | None = None
 
 
 class Host(YamlModel):
-    """Capacity (vcpus, memory_mib, storage_gib) is given for simulated hosts; real ones report it."""
+    """Capacity (vcpus, memory_mib, storage_gib) is given for simulated hosts; real ones report it.
+
+    domain_type, migrate_uri: of a libvirt host: how it runs guests, and where those that move here are sent.
+    """
 
     code: Code
     pool: Code
     uri: Line | None = None
     rack: Line | None = None
+    domain_type: DomainType | None = None
+    migrate_uri: Line | None = None
     vcpus: Vcpus | None = None
     memory_mib: MemoryMib | None = None
     storage_gib: dict[Code, Gib] = Field(default_factory=dict)
 
 
 class Image(YamlModel):
+    """kernel, initrd, cmdline: files on the libvirt hosts that boot it, where it cannot boot itself."""
+
     code: Code
     pool: Code
     source: Line
     sha256: Annotated[str, AfterValidator(_sha256)] | None = None
+    kernel: Text | None = None
+    initrd: Text | None = None
+    cmdline: Text | None = None
 
 
 class Network(YamlModel):
+    """network: what the cloud itself calls it; else the bridge, and the VLAN on it."""
+
     code: Code
     pool: Code
+    network: Line | None = None
     bridge: Line | None = None
     vlan: Annotated[int, Field(ge=1, le=4094)] | None = None
 

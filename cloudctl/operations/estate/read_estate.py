@@ -13,6 +13,7 @@ from cloudctl.core.audit import digest
 from cloudctl.core.database import canonical_json
 from cloudctl.core.identity import Role
 from cloudctl.core.inventory.history import Held, merged
+from cloudctl.core.inventory.libvirt_settings import LibvirtSettings
 from cloudctl.core.inventory.model import (
     Equipment,
     Flavor,
@@ -206,6 +207,8 @@ def _pool(row: PoolRow) -> Pool:
         seed=row.options.get("seed"),
         traces=row.options.get("traces"),
         cloud=row.options.get("cloud"),
+        ssh_keys=tuple(row.options.get("ssh_keys", ())),
+        libvirt=_built(LibvirtSettings, **row.options["libvirt"]) if row.options.get("libvirt") else None,
     )
 
 
@@ -216,6 +219,8 @@ def _host(row: HostRow, codes: _Codes) -> Host:
         pool=codes.pools[row.pool_id].code,
         uri=row.uri,
         rack=row.rack,
+        domain_type=row.options.get("domain_type"),
+        migrate_uri=row.options.get("migrate_uri"),
         vcpus=row.options.get("vcpus"),
         memory_mib=row.options.get("memory_mib"),
         storage_gib=row.options.get("storage_gib", {}),
@@ -224,12 +229,12 @@ def _host(row: HostRow, codes: _Codes) -> Host:
 
 def _image(row: ImageRow, codes: _Codes) -> Image:
     pool = codes.pools[row.pool_id].code
-    return _built(Image, code=row.code, pool=pool, source=row.source, sha256=row.sha256)
+    return _built(Image, code=row.code, pool=pool, source=row.source, sha256=row.sha256, **dict(row.options))
 
 
 def _network(row: NetworkRow, codes: _Codes) -> Network:
     pool = codes.pools[row.pool_id].code
-    return _built(Network, code=row.code, pool=pool, bridge=row.bridge, vlan=row.vlan)
+    return _built(Network, code=row.code, pool=pool, bridge=row.bridge, vlan=row.vlan, **dict(row.options))
 
 
 def _equipment(row: EquipmentRow, codes: _Codes) -> Equipment:

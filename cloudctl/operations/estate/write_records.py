@@ -129,23 +129,28 @@ def _hand_over(books: Books, system: SystemRow) -> None:
 def _fill_pool(_books: Books, row: PoolRow, entry: Pool) -> None:
     row.name, row.driver, row.provider = entry.name, entry.driver, entry.provider or ""
     options = entry.model_dump(
-        include={"overcommit", "tiers", "flavors", "seed", "traces", "cloud"}, exclude_none=True
+        include={"overcommit", "tiers", "flavors", "seed", "traces", "cloud", "ssh_keys", "libvirt"},
+        exclude_none=True,
     )
     row.options = {key: value for key, value in options.items() if value not in ({}, ())}
 
 
 def _fill_host(_books: Books, row: HostRow, entry: Host) -> None:
     row.uri, row.rack = entry.uri, entry.rack
-    capacity = entry.model_dump(include={"vcpus", "memory_mib", "storage_gib"}, exclude_none=True)
-    row.options = {key: value for key, value in capacity.items() if value != {}}
+    options = entry.model_dump(
+        include={"vcpus", "memory_mib", "storage_gib", "domain_type", "migrate_uri"}, exclude_none=True
+    )
+    row.options = {key: value for key, value in options.items() if value != {}}
 
 
 def _fill_image(_books: Books, row: ImageRow, entry: Image) -> None:
     row.source, row.sha256 = entry.source, entry.sha256
+    row.options = entry.model_dump(include={"kernel", "initrd", "cmdline"}, exclude_none=True)
 
 
 def _fill_network(_books: Books, row: NetworkRow, entry: Network) -> None:
     row.bridge, row.vlan = entry.bridge, entry.vlan
+    row.options = entry.model_dump(include={"network"}, exclude_none=True)
 
 
 def _fill_equipment(books: Books, row: EquipmentRow, entry: Equipment) -> None:

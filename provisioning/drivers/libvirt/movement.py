@@ -55,7 +55,7 @@ def migrate(source: Workplace, target: Workplace, there: Found, step: Step) -> A
     flags = libvirt.VIR_MIGRATE_PERSIST_DEST | libvirt.VIR_MIGRATE_UNDEFINE_SOURCE
     if domain.isActive():
         flags |= libvirt.VIR_MIGRATE_LIVE | libvirt.VIR_MIGRATE_AUTO_CONVERGE
-        if source.settings.is_shared and _is_cache_safe(there):
+        if source.settings.shared_storage and _is_cache_safe(there):
             # libvirt knows shared storage by its file system; here the inventory says that it is.
             flags |= libvirt.VIR_MIGRATE_UNSAFE
     else:

@@ -25,7 +25,7 @@ class Settings:
     """A pool's settings.
 
     tiers: storage tier -> libvirt storage pool, the first of a machine's holding its system disk. clone: overlay or
-    full. headroom_*: how many times its size a machine may grow while it runs. is_shared: all hosts see the same
+    full. headroom_*: how many times its size a machine may grow while it runs. shared_storage: all hosts see the same
     storage. stop_seconds: how long a guest is given to shut down; power_off: what follows when it does not.
     answer_seconds: how long a host may take to answer a question, step_seconds to carry out a step.
     """
@@ -38,7 +38,7 @@ class Settings:
     user: str = "cloud"
     headroom_vcpus: int = 2
     headroom_memory: int = 1
-    is_shared: bool = False
+    shared_storage: bool = False
     stop_seconds: float = 120
     power_off: bool = False
     balloon_seconds: float = 60
@@ -65,7 +65,7 @@ _PLAIN = frozenset(
         "user",
         "headroom_vcpus",
         "headroom_memory",
-        "is_shared",
+        "shared_storage",
         "stop_seconds",
         "power_off",
         "balloon_seconds",

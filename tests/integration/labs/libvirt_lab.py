@@ -210,7 +210,7 @@ class LibvirtLab:
 
     def pool_facts(self, state_folder: Path, **settings: Any) -> PoolFacts:
         """A pool of all hosts whose guests boot the tiny kernel. settings: of the libvirt driver."""
-        quick = {"answer_seconds": 4, "stop_seconds": 4, "power_off": True, "is_shared": True}
+        quick = {"answer_seconds": 4, "stop_seconds": 4, "power_off": True, "shared_storage": True}
         libvirt = {**guest_files(), **quick, **settings}
         options = {
             "overcommit": {"cpu": 64, "memory": 8},
