@@ -15,7 +15,8 @@ shelve   after: state shelved: off and put aside, its disks kept; it is neither 
 unshelve after: state running: it is brought back
 delete   before: vcpus, memory_mib, storage_gib, host
 adopt    after: vcpus, memory_mib, storage_gib, host, image, network, of a machine the cloud has and nobody owns;
-         external_id (looked for first, else the name), system, unit (as in create)
+         external_id (looked for first, else the name), system, unit (as in create), since (when it began to be
+         held, the ledger's own affair)
 """
 
 import hashlib

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from cloudctl.core.clock import Clock
@@ -149,6 +149,13 @@ def _image_options(row: ImageRow) -> Mapping[str, Any]:
 
 def _network_options(row: NetworkRow) -> Mapping[str, Any]:
     return {**row.options, "bridge": row.bridge, "vlan": row.vlan}
+
+
+def keep_vm_ids_ahead(session: Session) -> None:
+    """After rows were entered under ids of their own: the next id a database gives is a new one."""
+    if session.get_bind().dialect.name == "postgresql":
+        highest = select(func.max(VmRow.id)).scalar_subquery()
+        session.execute(select(func.setval(func.pg_get_serial_sequence("vm", "id"), highest)))
 
 
 def open_pool_driver(session: Session, pool: PoolRow, home: Path, clock: Clock) -> Driver:

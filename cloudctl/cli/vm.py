@@ -5,13 +5,13 @@ from typing import Any
 
 import click
 
-from cloudctl.cli.change_plan import carry_out, changing_options, print_plan, tell_outcome
+from cloudctl.cli.change_plan import carry_out, changing_options
 from cloudctl.cli.command import TranslatedCommand, TranslatedGroup
 from cloudctl.cli.output import output_option, show_list, show_record
 from cloudctl.cli.run import Run, confirm, say
+from cloudctl.cli.vm_adopt import adopt
 from cloudctl.core.errors import UsageError
 from cloudctl.operations.machines import plan_vm
-from cloudctl.operations.machines.adopt_vm import adopt_vm, plan_adoption
 from cloudctl.operations.machines.console_vm import attach, open_console
 from cloudctl.operations.machines.list_vms import VmFilter, list_vms, show_vm
 from cloudctl.operations.machines.transfer_vm import plan_transfer, transfer_vm
@@ -217,28 +217,7 @@ def transfer(run: Run, name: str, system: str, output: str, dry_run: bool, yes: 
         )
 
 
-@vm.command(
-    examples=[
-        "cloudctl vm adopt old-web-1 --system tax",
-        "cloudctl vm adopt old-web-1 --system tax --pool gov --yes",
-    ]
-)
-@click.argument("name")
-@click.option("--system", required=True, metavar="CODE", help="The system that takes it over.")
-@click.option("--pool", metavar="CODE", help="Only this pool's.")
-@changing_options
-@click.pass_obj
-def adopt(
-    run: Run, name: str, system: str, pool: str | None, output: str, dry_run: bool, yes: bool, reason: str
-) -> None:
-    """Take over a machine that a cloud has and nobody answers for."""
-    with run.open() as ctx:
-        adoption = plan_adoption(ctx, name, system, pool)
-        print_plan(ctx, adoption.plan(), output)
-        if dry_run:
-            return
-        confirm("Carry it out?", yes=yes)
-        tell_outcome(adopt_vm(ctx, adoption, reason))
+vm.add_command(adopt)
 
 
 def _tier(text: str) -> tuple[str, int]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from cloudctl.core.clock import parse_instant
 from cloudctl.core.errors import CloudctlError, Message, Refused
 from cloudctl.operations.context import Context
 from cloudctl.operations.machines.change_effects import (
@@ -135,7 +136,7 @@ class LedgerJournal:
             raise moved_on(self.change_id)
         is_ordered = row.state == StepState.ORDERED
         row.state, row.at, row.error = StepState.DONE, applied.at, None
-        at = applied.at if is_ordered else _effective_at(row)
+        at = applied.at if is_ordered else _stated_since(entry.step) or _effective_at(row)
         take_effect(session, self.change_id, entry.step, applied, at)
         self._record(session, f"vm.{entry.step.kind}", entry.step, at=at.isoformat(), after=entry.step.after)
 
@@ -180,6 +181,12 @@ def _effective_at(row: ChangeStepRow) -> datetime:
     """What stood before we asked counts from our asking: a step does not correct the past."""
     assert row.at is not None and row.started_at is not None
     return max(row.at, row.started_at)
+
+
+def _stated_since(step: Step) -> datetime | None:
+    """Since when an adopted machine is held, where a person has said so."""
+    since = (step.after or {}).get("since") if step.kind == StepKind.ADOPT else None
+    return parse_instant(str(since)) if since else None
 
 
 def message_document(message: Message) -> dict[str, Any]:
