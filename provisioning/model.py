@@ -69,7 +69,7 @@ class Machine:
     """A machine as its cloud reports it; vm_id is our id from its metadata, None when it carries none.
 
     labels: what the cloud knows that helps to find an owner: "system" and "unit" (codes) where we wrote them,
-    "project", "title", and a person's own metadata under its keys.
+    "project", "title", and a person's own metadata under its keys. addresses: of its network ports, as far as known.
     """
 
     external_id: str
@@ -79,6 +79,7 @@ class Machine:
     state: MachineState
     size: Size
     labels: Mapping[str, str] = field(default_factory=dict)
+    addresses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

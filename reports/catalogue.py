@@ -54,6 +54,24 @@ CATALOGUE = {
         ),
         ReportKind("dossier", Message("File of one case"), _CASES, True, ("case",), 1, PAPER_FORMATS),
         ReportKind("agenda", Message("Agenda of the expert panel"), _CASES, False, (), 0, PAPER_FORMATS),
+        ReportKind(
+            "handover",
+            Message("Handover sheet of a request"),
+            (Role.OPERATOR, Role.AUDITOR),
+            True,
+            ("request",),
+            1,
+            ("html", "xlsx", "json"),
+        ),
+        ReportKind(
+            "requests",
+            Message("Requests of a year: asked and granted"),
+            (*_CASES, Role.APPROVER),
+            False,
+            ("year",),
+            1,
+            ("html", "xlsx", "json"),
+        ),
     )
 }
 

@@ -1,6 +1,7 @@
 """A report's figures as a file of one format."""
 
 from reports.datasets.case import AgendaReport, CaseReport
+from reports.datasets.requests import HandoverReport, RequestsReport
 from reports.datasets.statement import StatementReport
 from reports.datasets.summary import SummaryReport
 from reports.datasets.utilisation import UtilisationReport
@@ -8,6 +9,8 @@ from reports.document import Document
 from reports.flat import Row, statement_rows, summary_rows, utilisation_rows
 from reports.layouts.agenda import lay_out_agenda
 from reports.layouts.case_file import lay_out_case
+from reports.layouts.handover import lay_out_handover
+from reports.layouts.requests import lay_out_requests
 from reports.layouts.statement import lay_out_statement
 from reports.layouts.summary import lay_out_summary
 from reports.layouts.utilisation import lay_out_utilisation
@@ -17,7 +20,15 @@ from reports.renderers.html import render_html
 from reports.renderers.json import render_json
 from reports.renderers.xlsx import render_xlsx
 
-Report = StatementReport | SummaryReport | UtilisationReport | CaseReport | AgendaReport
+Report = (
+    StatementReport
+    | SummaryReport
+    | UtilisationReport
+    | CaseReport
+    | AgendaReport
+    | HandoverReport
+    | RequestsReport
+)
 
 
 def render(report: Report, format_: str, reader: Reader) -> bytes:
@@ -43,6 +54,10 @@ def lay_out(report: Report, reader: Reader) -> Document:
         return lay_out_utilisation(report, reader)
     if isinstance(report, CaseReport):
         return lay_out_case(report, reader)
+    if isinstance(report, HandoverReport):
+        return lay_out_handover(report, reader)
+    if isinstance(report, RequestsReport):
+        return lay_out_requests(report, reader)
     return lay_out_agenda(report, reader)
 
 

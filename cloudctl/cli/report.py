@@ -45,6 +45,8 @@ def list_(run: Run, output: str) -> None:
 @click.option("--period", metavar="YYYY-MM", help="The month to report on.")
 @click.option("--unit", metavar="CODE", help="Only this unit; without it all units that you may read.")
 @click.option("--case", type=int, metavar="NUMBER", help="The case to report on.")
+@click.option("--request", type=int, metavar="NUMBER", help="The request to report on.")
+@click.option("--year", type=int, metavar="YYYY", help="The year to report on.")
 @click.option("--format", "formats", default="html", show_default=True, help="Formats, separated by commas.")
 @click.option(
     "--output-dir",
@@ -63,6 +65,8 @@ def build(
     period: str | None,
     unit: str | None,
     case: int | None,
+    request: int | None,
+    year: int | None,
     formats: str,
     output_dir: Path,
     dry_run: bool,
@@ -74,9 +78,8 @@ def build(
 
     wanted = tuple(dict.fromkeys(part.strip() for part in formats.split(",") if part.strip()))
     with run.open() as ctx:
-        files = build_report(
-            ctx, ReportRequest(name, period, unit, case, wanted), output_dir, dry_run=dry_run
-        )
+        asked = ReportRequest(name, period, unit, case, request, year, wanted)
+        files = build_report(ctx, asked, output_dir, dry_run=dry_run)
         rows = [
             {
                 "report": file.report,

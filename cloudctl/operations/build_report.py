@@ -17,6 +17,8 @@ from cloudctl.core.errors import InvalidInput, NotFound, Refused, Unreachable, U
 from cloudctl.core.estate import find_unit
 from cloudctl.operations.context import Context
 from cloudctl.operations.rehearsal import rehearsal
+from cloudctl.operations.requests.machine_addresses import machine_addresses
+from cloudctl.operations.requests.show_requests import read_totals
 from cloudctl.operations.review.case_steps import rules_of
 from cloudctl.operations.settlement.deem_statements import deem_statements
 from metering.samples.store import FOLDER, SampleStore
@@ -27,6 +29,7 @@ from reports.layouts.wording import Reader
 from reports.render import Report, render
 from reports.sources.case import CaseReader, agenda_report, case_reader, case_report
 from reports.sources.month import Month, read_month
+from reports.sources.requests import read_handover, read_requests
 from reports.sources.statement import statement_report
 from reports.sources.summary import summary_report
 from reports.sources.utilisation import read_utilisation
@@ -40,6 +43,8 @@ class ReportRequest:
     period: str | None = None
     unit: str | None = None
     case: int | None = None
+    request: int | None = None
+    year: int | None = None
     formats: tuple[str, ...] = ("html",)
 
 
@@ -98,7 +103,13 @@ def build_report(
 
 
 def _check_request(kind: ReportKind, request: ReportRequest) -> None:
-    given = {"period": request.period, "unit": request.unit, "case": request.case}
+    given = {
+        "period": request.period,
+        "unit": request.unit,
+        "case": request.case,
+        "request": request.request,
+        "year": request.year,
+    }
     for name in kind.parameters[: kind.required]:
         if given[name] is None:
             raise UsageError("The report “{report}” needs --{option}.", report=kind.name, option=name)
@@ -138,6 +149,8 @@ def _reports(
         "summary": _summary,
         "utilisation": _utilisation,
         "dossier": _dossier,
+        "handover": _handover,
+        "requests": _requests,
         "agenda": _agenda,
     }
     return builders[request.name](ctx, session, request, unit)
@@ -198,6 +211,25 @@ def _dossier(
     if unit is not None and report.unit.code != unit:
         raise Refused("{login} may read the reports of unit {unit} alone.", login=ctx.actor.login, unit=unit)
     yield f"dossier-{row.id}", report.unit.code, report
+
+
+def _handover(
+    ctx: Context, session: Session, request: ReportRequest, unit: str | None
+) -> Iterator[tuple[str, str | None, Report]]:
+    assert request.request is not None
+    addresses = machine_addresses(ctx, session, request.request)
+    report = read_handover(session, request.request, _imprint(ctx), ctx.site.zone, addresses)
+    if unit is not None and report.unit.code != unit:
+        raise Refused("{login} may read the reports of unit {unit} alone.", login=ctx.actor.login, unit=unit)
+    yield f"handover-{report.request}", report.unit.code, report
+
+
+def _requests(
+    ctx: Context, session: Session, request: ReportRequest, _unit: str | None
+) -> Iterator[tuple[str, str | None, Report]]:
+    assert request.year is not None
+    found = read_totals(ctx, session, request.year)
+    yield f"requests-{request.year}", None, read_requests(session, request.year, found, _imprint(ctx))
 
 
 def _agenda(

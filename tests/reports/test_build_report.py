@@ -158,6 +158,8 @@ def test_who_has_no_role_for_it_gets_nothing(
         "utilisation": True,
         "dossier": True,
         "agenda": True,
+        "handover": True,
+        "requests": True,
     }
 
 
@@ -192,7 +194,8 @@ def test_a_folder_that_cannot_be_written_is_said_and_nothing_is_left(city: City,
 def test_the_command_lists_and_builds(city: City, run_cli: Run, tmp_path: Path) -> None:
     home = city.ctx.home
     listed = json.loads(run_cli(home, "report", "list", "-o", "json", login="zhao").stdout)
-    assert [row["report"] for row in listed] == ["statement", "summary", "utilisation", "dossier", "agenda"]
+    names = ["statement", "summary", "utilisation", "dossier", "agenda", "handover", "requests"]
+    assert [row["report"] for row in listed] == names
 
     result = run_cli(
         home, "report", "build", "summary", "--period", "2026-10", "--format", "html,csv",

@@ -1,0 +1,109 @@
+"""What a unit is handed when its request is carried out, and what a year's requests came to, in every format."""
+
+import json
+from datetime import timedelta
+
+import openpyxl
+import pytest
+
+from cloudctl.operations.settlement.apply_tariffs import apply_tariffs
+from tests.cloudctl.reviewed_city import TARIFFS
+from tests.provisioning.estate import build_estate
+
+NEW = [
+    "--purpose",
+    "<b>Filing</b>",
+    "--load",
+    "200 users",
+    "--needed-by",
+    "2026-12-01",
+    "--until",
+    "2027-12-31",
+]
+
+
+@pytest.fixture
+def call(ctx, as_person, home, run_cli):
+    build_estate(ctx)
+    for login, roles, unit in (
+        ("olga", ["operator"], None),
+        ("wang", ["unit"], "fin"),
+        ("nan", ["unit"], "nat"),
+        ("pan", ["panel"], None),
+        ("zhao", ["finance"], None),
+    ):
+        as_person(ctx, login, *roles, unit=unit)
+    path = ctx.home / "tariffs.yaml"
+    path.write_text(TARIFFS)
+    apply_tariffs(as_person(ctx, "zhao"), path)
+
+    def run(login, *args, code=0, lang="en"):
+        result = run_cli(home, *args, login=login, lang=lang)
+        assert result.exit_code == code, result.stderr
+        return result
+
+    return run
+
+
+@pytest.fixture
+def granted(call):
+    machine = "web,count=2,pool=lab,vcpus=4,memory-gib=8,storage=ssd:100"
+    call("wang", "request", "submit", "new", "--system", "tax", *NEW, "--machine", machine, "--yes")
+    call("olga", "request", "check", 1, "--yes")
+    call("pan", "request", "approve", 1, "--grant", "web,vcpus=2", "--reason", "Half will do", "--yes")
+
+
+@pytest.fixture
+def done(call, ctx, granted):
+    ctx.clock.advance(timedelta(hours=2))
+    call("olga", "request", "execute", 1, "--yes")
+
+
+def test_there_is_nothing_to_hand_over_before(call, granted, tmp_path):
+    call("olga", "report", "build", "handover", "--request", 1, "--output-dir", tmp_path, code=5)
+    call("olga", "report", "build", "handover", "--request", 9, "--output-dir", tmp_path, code=4)
+    call("olga", "report", "build", "handover", "--output-dir", tmp_path, code=2)
+
+
+@pytest.mark.parametrize("lang", ["zh_CN", "en"])
+def test_the_unit_is_handed_its_machines(call, done, tmp_path, lang):
+    formats = ["--format", "html,xlsx,json", "--output-dir", tmp_path]
+    call("wang", "report", "build", "handover", "--request", 1, *formats, lang=lang)
+    stem = "handover-1" if lang == "en" else "handover-1.zh_CN"
+    page = (tmp_path / f"{stem}.html").read_text()
+    sheet = openpyxl.load_workbook(tmp_path / f"{stem}.xlsx", data_only=True).worksheets[0]
+    texts = {str(cell.value) for row in sheet.iter_rows() for cell in row if cell.value is not None}
+    figures = json.loads((tmp_path / "handover-1.json").read_text())
+
+    assert "<b>Filing" not in page
+    for word in (
+        "web-1",
+        "web-2",
+        "596.00",
+        "2027-12-31",
+        "资源交付单" if lang == "zh_CN" else "Handover sheet",
+    ):
+        assert word in page
+    assert {"web-1", "web-2"} <= texts
+    assert [machine["monthly"] for machine in figures["machines"]] == ["298.00", "298.00"]
+    assert figures["machines"][0]["size"]["vcpus"] == 2
+
+
+def test_a_unit_reads_its_own_sheet_alone(call, done, tmp_path):
+    call("nan", "report", "build", "handover", "--request", 1, "--output-dir", tmp_path, code=5)
+    call("wang", "report", "build", "requests", "--year", 2026, "--output-dir", tmp_path, code=5)
+    assert list(tmp_path.glob("handover*")) == []
+
+
+def test_a_year_on_paper(call, done, tmp_path):
+    formats = ["--format", "html,xlsx,json", "--output-dir", tmp_path]
+    call("pan", "report", "build", "requests", "--year", 2026, *formats)
+    page = (tmp_path / "requests-2026.html").read_text()
+    figures = json.loads((tmp_path / "requests-2026.json").read_text())
+
+    assert "23.6%" in page
+    assert (figures["total"]["asked_size"]["vcpus"], figures["total"]["granted_size"]["vcpus"]) == (8, 4)
+    assert (figures["total"]["asked"], figures["total"]["cut"]) == ("780.00", "184.00")
+    assert [unit["unit"]["code"] for unit in figures["units"]] == ["fin"]
+    call("pan", "report", "build", "requests", "--year", 2020, *formats)
+    assert json.loads((tmp_path / "requests-2020.json").read_text())["total"] is None
