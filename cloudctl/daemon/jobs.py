@@ -11,6 +11,8 @@ from cloudctl.operations.home.forget_runs import forget_old_runs
 from cloudctl.operations.machines.delete_shelved import delete_shelved
 from cloudctl.operations.machines.find_drift import find_drift
 from cloudctl.operations.machines.resume_changes import resume_changes
+from cloudctl.operations.requests.execute_request import conclude_ended
+from cloudctl.operations.requests.expire_grants import expire_grants
 from cloudctl.operations.review.open_review import open_review
 from cloudctl.operations.review.review_deadlines import pass_review_deadlines
 from cloudctl.operations.review.watch_cases import watch_cases
@@ -59,9 +61,10 @@ def _compaction(ctx: Context, period: datetime) -> str:
 
 
 def _reconcile(ctx: Context, period: datetime) -> str:
-    resumed, drift = resume_changes(ctx), find_drift(ctx)
+    resumed, concluded, drift = resume_changes(ctx), conclude_ended(ctx), find_drift(ctx)
     parts = [f"{len(drift.rows)} differences"]
     parts += [f"{len(resumed.ended)} changes carried on"] if resumed.ended else []
+    parts += [f"{len(concluded)} requests concluded"] if concluded else []
     parts += [f"changes failed: {', '.join(map(str, resumed.failed))}"] if resumed.failed else []
     parts += [f"changes waiting: {', '.join(map(str, resumed.busy))}"] if resumed.busy else []
     parts += [f"no answer from {', '.join(drift.unreachable)}"] if drift.unreachable else []
@@ -69,10 +72,10 @@ def _reconcile(ctx: Context, period: datetime) -> str:
 
 
 def _deadlines(ctx: Context, period: datetime) -> str:
-    passed, deemed = pass_review_deadlines(ctx), deem_statements(ctx)
+    passed, deemed, lapsed = pass_review_deadlines(ctx), deem_statements(ctx), expire_grants(ctx)
     return (
         f"{len(passed.reminded)} cases reminded, {len(passed.silent)} silent, {len(passed.decided)} decided; "
-        f"{len(deemed)} statements deemed accepted"
+        f"{len(deemed)} statements deemed accepted; {len(lapsed)} grants lapsed"
     )
 
 

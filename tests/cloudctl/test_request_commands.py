@@ -398,3 +398,18 @@ def test_a_change_that_fails_leaves_the_grant_and_can_be_tried_again(call, ctx, 
     write_faults(folder, Faults())
     call("otto", "execute", granted, "--yes")
     assert shown(call, granted)["vms"] == ["web-1", "web-2"]
+
+
+def test_a_change_resumed_by_itself_is_concluded_by_the_scheduler(call, ctx, as_person, granted):
+    from cloudctl.daemon.jobs import _deadlines, _reconcile
+
+    folder = ctx.home / "clouds" / "lab"
+    folder.mkdir(parents=True, exist_ok=True)
+    write_faults(folder, Faults(pool_down=False, steps=(StepFault("web-2", "create", "late", 3600),)))
+    call("otto", "execute", granted, "--yes", code=6)
+    assert shown(call, granted)["state"] == "executing"
+    write_faults(folder, Faults())
+    ctx.clock.advance(timedelta(hours=2))
+    assert "1 requests concluded" in _reconcile(as_person(ctx, "olga"), ctx.clock.now())
+    assert shown(call, granted)["state"] == "done"
+    assert "0 grants lapsed" in _deadlines(as_person(ctx, "olga"), ctx.clock.now())
