@@ -12,9 +12,20 @@ import pytest
 from cloudctl.core.audit import verify
 from cloudctl.core.quantity import Size
 from cloudctl.operations.context import Context, open_context
-from cloudctl.operations.machines.execute_change import begin_change, change_machines
+from cloudctl.operations.machines.evacuate_host import plan_evacuation
+from cloudctl.operations.machines.execute_change import begin_change, change_machines, journal_change
+from cloudctl.operations.machines.plan_vm import plan_retire
 from provisioning.drivers.embedded.faults import Faults, StepFault, write_faults
-from provisioning.steps import create_step, delete_step, migrate_step, reboot_step, resize_step, stop_step
+from provisioning.steps import (
+    create_step,
+    delete_step,
+    migrate_step,
+    reboot_step,
+    resize_step,
+    shelve_step,
+    stop_step,
+    unshelve_step,
+)
 from tests.provisioning.estate import HALF, SMALL, build_estate, planned_vm
 
 PROGRAM = Path(__file__).with_name("killed_run.py")
@@ -64,6 +75,60 @@ def test_an_undo_killed_anywhere_ends_the_same(ctx, tmp_path):
     assert_same(tmp_path / "work", points, whole, with_instants=True)
 
 
+def prepare_retiring(ctx: Context) -> int:
+    """a is to be put aside, b brought back, c deleted after it was put aside."""
+    estate = build_estate(ctx)
+    ids = {name: planned_vm(ctx, name, estate.lab, estate.tax) for name in "abc"}
+    change_machines(ctx, [create_step(ids[name], name, SMALL) for name in "abc"], "before")
+    ctx.clock.advance(timedelta(hours=1))  # type: ignore[attr-defined]
+    for name in "bc":
+        change_machines(ctx, plan_retire(ctx, name).steps, "before")
+    ctx.clock.advance(timedelta(hours=1))  # type: ignore[attr-defined]
+    steps = [
+        stop_step(ids["a"], "a"),
+        shelve_step(ids["a"], "a"),
+        unshelve_step(ids["b"], "b"),
+        delete_step(ids["c"], "c", SMALL, None),
+    ]
+    return begin_change(ctx, steps, "under test")
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["at_once", "an_hour_later"])
+def test_a_retirement_killed_anywhere_ends_the_same(ctx, tmp_path, late):
+    points = kill_everywhere(ctx.home, tmp_path / "work", prepare_retiring(ctx), late)
+    assert points == 22, "four steps, two samples: a commit or a call has gone unwatched, or come"
+    whole = snapshot(tmp_path / "work" / "whole", with_instants=not late)
+    assert [(row[0], row[3]) for row in whole["machines"]] == [("a", "shelved"), ("b", "running")]
+    assert whole["vms"][0][:2] == ("a", "shelved") and whole["vms"][2][:2] == ("c", "retired")
+    assert_same(tmp_path / "work", points, whole, with_instants=not late)
+
+
+def prepare_evacuation(ctx: Context) -> int:
+    """n1 is dead and fenced; its machines a and b are to start elsewhere, c's cloud will refuse."""
+    estate = build_estate(ctx)
+    ids = {name: planned_vm(ctx, name, estate.lab, estate.tax) for name in "abc"}
+    change_machines(ctx, [create_step(ids[name], name, SMALL, host="n1") for name in "abc"], "before")
+    ctx.clock.advance(timedelta(hours=1))  # type: ignore[attr-defined]
+    faults = Faults(hosts_down=("n1",), steps=(StepFault("b", "evacuate", "refuse"),))
+    write_faults(ctx.home / "clouds" / "lab", faults)
+    plan = plan_evacuation(ctx, "n1")
+    with ctx.writing() as session:
+        return journal_change(ctx, session, plan.steps, "under test", goes_on=True)
+
+
+def test_an_evacuation_killed_anywhere_ends_the_same(ctx, tmp_path):
+    points = kill_everywhere(ctx.home, tmp_path / "work", prepare_evacuation(ctx), late=False)
+    assert points == 15, "three steps: a commit or a call has gone unwatched, or come"
+    whole = snapshot(tmp_path / "work" / "whole", with_instants=True)
+    assert whole["change"] == "failed", "one was refused, the others stand"
+    assert [(name, host == "n1") for name, _, host, *_ in whole["machines"]] == [
+        ("a", False),
+        ("b", True),
+        ("c", False),
+    ]
+    assert_same(tmp_path / "work", points, whole, with_instants=True)
+
+
 def assert_same(work: Path, points: int, whole: dict[str, Any], *, with_instants: bool) -> None:
     for number in range(1, points + 1):
         assert snapshot(work / str(number), with_instants=with_instants) == whole, f"killed at point {number}"
@@ -86,7 +151,7 @@ def snapshot(home: Path, *, with_instants: bool) -> dict[str, Any]:
         "steps": ledger(
             'SELECT position, kind, state, "after" FROM change_step ORDER BY change_id, position'
         ),
-        "vms": ledger("SELECT name, state, host, external_id FROM vm ORDER BY name"),
+        "vms": ledger("SELECT name, state, host, external_id, shelved_at IS NULL FROM vm ORDER BY name"),
         "allocations": ledger(
             'SELECT vm_id, vcpus, memory_mib, storage_gib, reason, "end" IS NULL FROM allocation ORDER BY id'
         ),
@@ -99,6 +164,7 @@ def snapshot(home: Path, *, with_instants: bool) -> dict[str, Any]:
         ),
         "counters": cloud("SELECT * FROM machine ORDER BY name") if with_instants else None,
         "gone": cloud("SELECT vm_id, number FROM tombstone ORDER BY vm_id"),
+        "left_behind": cloud("SELECT vm_id, host FROM remnant ORDER BY vm_id"),
     }
 
 
@@ -106,13 +172,17 @@ def assert_instants_agree(home: Path) -> None:
     """What the ledger says began when, the cloud's own record says too; every machine stands once in each."""
     ledger, cloud = rows(home / "ledger.sqlite"), rows(home / "clouds" / "lab" / "cloud.sqlite")
     held = ledger('SELECT vm_id, start FROM allocation WHERE "end" IS NULL ORDER BY vm_id')
-    since = cloud("SELECT vm_id, size_us, born_us FROM machine ORDER BY vm_id")
-    assert [vm for vm, _ in held] == [vm for vm, _, _ in since]
-    # A size that was taken back at the instant it began has, for the ledger, never been.
-    assert all(start in (size, born) for (_, start), (_, size, born) in zip(held, since, strict=True))
+    since = cloud(
+        "SELECT vm_id, size_us, born_us, state_us FROM machine WHERE state != 'shelved' ORDER BY vm_id"
+    )
+    assert [vm for vm, _ in held] == [vm for vm, *_ in since]
+    # A size that was taken back at the instant it began has, for the ledger, never been; a machine that was brought
+    # back is held from then on.
+    assert all(start in instants for (_, start), (_, *instants) in zip(held, since, strict=True))
     ended = dict(ledger('SELECT vm_id, max("end") FROM allocation GROUP BY vm_id'))
+    aside = {vm for (vm,) in ledger("SELECT id FROM vm WHERE shelved_at IS NOT NULL")}
     for vm, at in cloud("SELECT vm_id, at_us FROM tombstone"):
-        assert ended.get(vm, at) == at
+        assert vm in aside or ended.get(vm, at) == at
     with open_context(home) as context, context.reading() as session:
         assert verify(session).ok
 
