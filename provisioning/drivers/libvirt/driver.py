@@ -13,7 +13,7 @@ from provisioning.drivers.libvirt.definition import Found
 from provisioning.drivers.libvirt.failures import HostSilent
 from provisioning.drivers.libvirt.host import Answers, Host, answers
 from provisioning.drivers.libvirt.options import HostSettings, Image, Nic, Settings
-from provisioning.drivers.libvirt.readings import HostReadings, read_host
+from provisioning.drivers.libvirt.readings import read_host
 from provisioning.drivers.libvirt.sdk import require_sdk
 from provisioning.drivers.libvirt.sight import measurement, observation
 from provisioning.drivers.libvirt.survey import look
@@ -58,7 +58,7 @@ class LibvirtDriver:
         }
 
     def observe(self) -> Observation:
-        told = self._ask_all(lambda host, _: partial(look, code=host.code, pools=self._settings.tiers))
+        told = self._ask_all(lambda host: partial(look, code=host.code, pools=self._settings.tiers))
         return observation(told.answered, told.silent, self._archive.remnants())
 
     def measure(self) -> Measurement:
@@ -97,12 +97,7 @@ class LibvirtDriver:
             host.close()
 
     def _measure(self, only: Collection[int] | None) -> Measurement:
-        def job(host: Host, is_second_try: bool) -> Callable[[Any], HostReadings]:
-            return lambda connection: read_host(
-                connection, host.code, self._clock, only, is_second_try=is_second_try
-            )
-
-        told = self._ask_all(job)
+        told = self._ask_all(lambda host: partial(read_host, code=host.code, clock=self._clock, only=only))
         found = measurement(told.answered, told.silent, self._archive.remnants())
         if only is None:
             return found
@@ -238,19 +233,19 @@ class LibvirtDriver:
         return host.ask(lambda connection: work(self._place(host, connection)), self._settings.answer_seconds)
 
     def _each(self, work: Callable[[Workplace], T]) -> Answers[T]:
-        return self._ask_all(lambda host, _: lambda connection: work(self._place(host, connection)))
+        return self._ask_all(lambda host: lambda connection: work(self._place(host, connection)))
 
     def _place(self, host: Host, connection: Any) -> Workplace:
         return Workplace(connection, host.code, host.settings, self._settings, self._clock, self._archive)
 
-    def _ask_all(self, job: Callable[[Host, bool], Callable[[Any], T]]) -> Answers[T]:
+    def _ask_all(self, job: Callable[[Host], Callable[[Any], T]]) -> Answers[T]:
         """All hosts at once. One that is late is asked again on a fresh connection: one stuck machine holds up a
         host's bulk answer, but only the first. Unreachable when there are hosts and none answers.
         """
         seconds, hosts = self._settings.answer_seconds, list(self._hosts.values())
-        first = answers(hosts, lambda host: job(host, False), seconds)
+        first = answers(hosts, job, seconds)
         late = [host for host in hosts if _is_late(first.silent.get(host.code))]
-        again = answers(late, lambda host: job(host, True), seconds)
+        again = answers(late, job, seconds)
         retried = {host.code for host in late}
         told = Answers(
             {**first.answered, **again.answered},

@@ -32,9 +32,7 @@ class HostReadings:
     moved_at_us: dict[int, int]
 
 
-def read_host(
-    connection: Any, code: str, clock: Clock, only: Collection[int] | None, *, is_second_try: bool
-) -> HostReadings:
+def read_host(connection: Any, code: str, clock: Clock, only: Collection[int] | None) -> HostReadings:
     """only: of these machines; None: of all that are ours."""
     libvirt = sdk()
     groups = (
@@ -48,7 +46,7 @@ def read_host(
     now_us = to_micros(clock.now())
     readings, stuck, moved = [], [], {}
     for there, marks, stats in _ours(told, only):
-        if is_second_try and is_active(stats) and "vcpu.current" not in stats:
+        if is_stuck(stats):
             stuck.append(marks.vm_id)
         else:
             readings.append(reading(connection, there, marks, stats, code, now_us))
@@ -69,6 +67,11 @@ def _ours(
         marks = there.marks
         if marks is not None and (only is None or marks.vm_id in only):
             yield there, marks, stats
+
+
+def is_stuck(stats: Stats) -> bool:
+    """Its QEMU still owes an earlier answer: libvirt then tells what it knows itself, nothing of the guest's."""
+    return is_active(stats) and "vcpu.current" in stats and "balloon.rss" not in stats
 
 
 def reading(connection: Any, there: Found, marks: Marks, stats: Stats, code: str, now_us: int) -> Reading:

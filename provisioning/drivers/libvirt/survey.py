@@ -59,7 +59,10 @@ def memory_mib(connection: Any, plain_mib: int) -> int:
 
 
 def bulk_stats(connection: Any, groups: int) -> list[tuple[Any, Stats]]:
-    """All domains in one question. A domain whose QEMU is busy with another one is told of in part."""
+    """All domains in one question. One whose QEMU is busy with an earlier question is told of in part.
+
+    So a stuck QEMU hangs the first who asks, and only him.
+    """
     libvirt = sdk()
     flags = libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT
     try:
