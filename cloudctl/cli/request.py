@@ -11,6 +11,7 @@ from cloudctl.cli import (
     request_quota,
     request_steps,
     request_submit,
+    request_survey,
 )
 from cloudctl.cli.command import TranslatedGroup
 from cloudctl.cli.output import output_option, show_list, show_record
@@ -77,6 +78,7 @@ for command in (
     request_steps.expire,
     request_execute.execute,
     request_quota.quota,
+    request_survey.survey,
 ):
     request.add_command(command)
 
