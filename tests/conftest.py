@@ -21,6 +21,7 @@ from cloudctl.core.settings import FILE_NAME
 from cloudctl.core.tables import PersonRow, UnitRow
 from cloudctl.operations.context import CLOCK_FILE, Context, find_actor, open_context
 from cloudctl.operations.home.initialise import initialise
+from tests import ledgers
 
 # 2026-10-01T00:00+08:00, where every test home's clock begins.
 START = datetime(2026, 9, 30, 16, tzinfo=UTC)
@@ -30,6 +31,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-golden", action="store_true", help="Write golden files afresh from what tests make."
     )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where a server keeps the ledgers, tests that open a ledger's file have nothing to open."""
+    if ledgers.server():
+        for item in items:
+            if item.get_closest_marker("sqlite_file"):
+                item.add_marker(pytest.mark.skip(reason="opens the ledger's SQLite file"))
 
 
 # Timings of a shared machine are no property of the code.
@@ -89,6 +98,8 @@ def template_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("template") / "home"
     home.mkdir()
     (home / FILE_NAME).write_text('[clock]\nmode = "driven"\n')
+    if ledgers.server():
+        ledgers.keep_ledger_in(home, ledgers.new_database())
     FileClock(home / CLOCK_FILE).move_to(START)
     initialise(home, language="en")
     return home
@@ -99,6 +110,8 @@ def home(template_home: Path, tmp_path: Path) -> Path:
     """An initialised home with English texts, no inventory, its clock at 2026-10-01T00:00+08:00."""
     target = tmp_path / "home"
     shutil.copytree(template_home, target)
+    if ledgers.server():
+        ledgers.keep_ledger_in(target, ledgers.new_database(like=ledgers.ledger_of(template_home)))
     return target
 
 

@@ -8,6 +8,7 @@ import click
 from cloudctl.cli.command import TranslatedGroup
 from cloudctl.cli.output import output_option, show_list
 from cloudctl.cli.run import Run, say
+from cloudctl.operations.home.scheduler_lock import scheduler_now
 
 COLUMNS = ("job", "schedule", "last_period", "last_state", "last_duration_s", "next_run", "detail")
 
@@ -42,7 +43,7 @@ def run(run: Run, yes: bool, dry_run: bool) -> None:
 def jobs(run: Run, output: str) -> None:
     """Show every job: when it ran last and how it ended, and when it runs next."""
     with run.open() as ctx:
-        rows, leader = _daemon("overview").job_rows(ctx), _daemon("leadership").leader(ctx)
+        rows, leader = _daemon("overview").job_rows(ctx), scheduler_now(ctx)
         show_list(rows, output, COLUMNS, ctx.site.zone, {"job": "job", "last_state": "job_state"})
         if leader:
             say("The scheduler runs as process {pid}.", pid=leader)

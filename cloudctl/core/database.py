@@ -18,6 +18,8 @@ from sqlalchemy import (
     TypeDecorator,
     create_engine,
     event,
+    func,
+    select,
 )
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DatabaseError, OperationalError
@@ -27,6 +29,8 @@ from cloudctl.core.clock import as_utc
 from cloudctl.core.errors import Message, Unreachable
 
 BUSY_TIMEOUT_S = 30
+# PostgreSQL's lock number of the ledger's writers.
+WRITERS = 0x636C6F7564
 
 # SQLite numbers a row by its INTEGER PRIMARY KEY alone; elsewhere ids are 64 bits wide.
 Id = BigInteger().with_variant(Integer, "sqlite")
@@ -119,7 +123,7 @@ def from_micros(micros: int) -> datetime:
 
 
 class Database:
-    """The ledger. Writers begin IMMEDIATE, so that two never meet in the middle of a transaction."""
+    """The ledger. Writers begin one after the other, so that two never meet in the middle of a transaction."""
 
     def __init__(self, url: str) -> None:
         self.engine = open_engine(url)
@@ -128,6 +132,9 @@ class Database:
     def writing(self) -> Iterator[Session]:
         """A session in one transaction: committed at the end, rolled back on any exception."""
         with self._session("IMMEDIATE") as session, session.begin():
+            if self.engine.dialect.name == "postgresql":
+                # As SQLite's IMMEDIATE: waits for the other writer, and ends with the transaction.
+                session.execute(select(func.pg_advisory_xact_lock(WRITERS)))
             yield session
 
     @contextmanager
@@ -142,6 +149,9 @@ class Database:
     @contextmanager
     def _session(self, begin: str) -> Iterator[Session]:
         bound = self.engine.execution_options(sqlite_begin=begin)
+        if begin == "DEFERRED" and self.engine.dialect.name == "postgresql":
+            # A reader sees one state of the ledger, however many writers come by.
+            bound = bound.execution_options(isolation_level="REPEATABLE READ")
         with answering(), Session(bound, expire_on_commit=False) as session:
             yield session
 

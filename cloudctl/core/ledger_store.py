@@ -14,6 +14,11 @@ from cloudctl.core.errors import Refused
 PAGES_AT_ONCE = 2000
 
 
+def is_file(database: Database) -> bool:
+    """Whether the ledger is an SQLite file; else a server keeps it."""
+    return database.engine.dialect.name == "sqlite"
+
+
 def faults(session: Session, *, thorough: bool = True) -> list[str]:
     """What SQLite finds wrong with the file, and rows that point at nothing; a quick look leaves indexes out."""
     if session.get_bind().dialect.name != "sqlite":

@@ -99,6 +99,16 @@ class OutboxRow(Base):
     delivered_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
+class LeaderRow(Base):
+    """Who schedules on a PostgreSQL ledger (id 1). number: the fencing number, higher with every new leader."""
+
+    __tablename__ = "leader"
+    id: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
+    number: Mapped[int]
+    holder: Mapped[str] = mapped_column(Text)
+    since: Mapped[datetime] = mapped_column(Instant)
+
+
 class JobRunRow(Base):
     """Which job ran for which period: unique, so that a missed period is caught up once and never done twice.
 

@@ -37,8 +37,8 @@ def run(ctx: Context) -> None:
     """
     ctx.actor.require(Role.OPERATOR, Role.SYSADMIN)
     start_logging(ctx.home, "scheduler")
-    with _stopping_on_signals() as stopping, leading(ctx), serving_metrics(ctx):
-        scheduler = _clockwork(ctx, all_jobs(ctx.settings), stopping)
+    with _stopping_on_signals() as stopping, leading(ctx) as led, serving_metrics(ctx):
+        scheduler = _clockwork(led, all_jobs(ctx.settings), stopping)
         scheduler.start()
         log.info("scheduling %s", ", ".join(job.id for job in scheduler.get_jobs()))
         stopping.wait()

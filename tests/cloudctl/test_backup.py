@@ -16,6 +16,8 @@ from cloudctl.operations.home.migrate import migrate
 from cloudctl.operations.usage.home_samples import sample_store
 from metering.samples.model import Sample
 
+pytestmark = pytest.mark.sqlite_file
+
 
 @pytest.fixture
 def sampled(ctx):

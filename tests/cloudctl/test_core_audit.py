@@ -12,6 +12,8 @@ from cloudctl.core.audit import GENESIS, append, digest, preferred_algorithm, ve
 from cloudctl.core.identity import Actor, Role, job_actor
 from cloudctl.core.tables import AuditRow
 
+pytestmark = pytest.mark.sqlite_file
+
 ENTRIES = 6
 
 

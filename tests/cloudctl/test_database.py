@@ -25,6 +25,8 @@ from cloudctl.core.errors import Unreachable
 from cloudctl.core.tables import AuditRow, SiteRow
 from cloudctl.operations.context import open_context
 
+pytestmark = pytest.mark.sqlite_file
+
 VALUES = Table(
     "value",
     MetaData(),

@@ -11,6 +11,8 @@ from cloudctl.core.errors import Refused
 from cloudctl.core.quantity import Size
 from tests.cloudctl.settled_city import City, at, close_month
 
+pytestmark = pytest.mark.sqlite_file
+
 STANDARD_AND_USED = """
 tariffs:
   - code: std

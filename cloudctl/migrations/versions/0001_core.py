@@ -83,6 +83,13 @@ def upgrade() -> None:
         sa.Column("delivered_at", Instant),
     )
     op.create_table(
+        "leader",
+        sa.Column("id", Id, primary_key=True, autoincrement=False),
+        sa.Column("number", Id, nullable=False),
+        sa.Column("holder", sa.Text, nullable=False),
+        sa.Column("since", Instant, nullable=False),
+    )
+    op.create_table(
         "job_run",
         sa.Column("id", Id, primary_key=True),
         sa.Column("job", sa.Text, nullable=False),

@@ -13,12 +13,12 @@ from cloudctl.core.database import Database
 from cloudctl.core.errors import CloudctlError, InvalidInput, Message, Problem
 from cloudctl.core.estate import people
 from cloudctl.core.identity import Role
-from cloudctl.core.ledger_store import faults
+from cloudctl.core.ledger_store import faults, is_file
 from cloudctl.core.schema import present_revision, schema_state
 from cloudctl.core.settings import Settings, load_settings
-from cloudctl.operations.context import LEDGER_FILE, Context, ledger_url, open_context
+from cloudctl.operations.context import Context, ledger_url, open_context
 from cloudctl.operations.home.read_audit import audit_entries
-from cloudctl.operations.home.scheduler_lock import scheduler_of
+from cloudctl.operations.home.scheduler_lock import scheduler_now
 from cloudctl.operations.usage.check_samples import check_samples
 from metering.store import last_sweeps
 from provisioning.store import pools
@@ -130,8 +130,10 @@ def _ledger(ctx: Context) -> Iterator[Finding]:
         found = faults(session, thorough=False)
     if found:
         yield Finding("ledger", Health.BAD, Message("SQLite finds it damaged: {fault}", {"fault": found[0]}))
-    else:
+    elif is_file(ctx.database):
         yield Finding("ledger", Health.GOOD, Message("SQLite finds nothing wrong with it."))
+    else:
+        yield Finding("ledger", Health.GOOD, Message("A PostgreSQL server keeps it, and answers."))
 
 
 def _clock(ctx: Context) -> Iterator[Finding]:
@@ -228,7 +230,7 @@ def _people(ctx: Context) -> Iterator[Finding]:
 
 
 def _scheduler(ctx: Context) -> Iterator[Finding]:
-    pid = scheduler_of(ctx.home / LEDGER_FILE) if not ctx.settings.ledger.url else None
+    pid = scheduler_now(ctx)
     if pid is None:
         yield Finding("scheduler", Health.WARNING, Message("No scheduler runs on this home."))
     else:

@@ -1,0 +1,42 @@
+"""Which database test homes keep their ledger in: SQLite, or the PostgreSQL server that TEST_LEDGER_SERVER names."""
+
+import os
+from itertools import count
+from pathlib import Path
+
+from sqlalchemy import create_engine, make_url, text
+
+from cloudctl.core.settings import FILE_NAME
+
+SERVER = "TEST_LEDGER_SERVER"
+NUMBERS = count(1)
+
+
+def server() -> str:
+    """The server's URL with its maintenance database; empty: homes keep SQLite files."""
+    return os.environ.get(SERVER, "")
+
+
+def new_database(like: str = "") -> str:
+    """A new database's URL, empty or a copy of the database of another URL."""
+    name = f"test_{os.getpid()}_{next(NUMBERS)}"
+    template = f' TEMPLATE "{make_url(like).database}"' if like else ""
+    engine = create_engine(server(), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f'CREATE DATABASE "{name}"{template}'))
+    engine.dispose()
+    return make_url(server()).set(database=name).render_as_string(hide_password=False)
+
+
+def keep_ledger_in(home: Path, url: str) -> None:
+    """Writes the URL into a home's settings."""
+    settings = home / FILE_NAME
+    lines = [line for line in settings.read_text().splitlines() if not line.startswith("url = ")]
+    sections = [line for line in lines if line != "[ledger]"]
+    settings.write_text("\n".join([*sections, "[ledger]", f'url = "{url}"']) + "\n")
+
+
+def ledger_of(home: Path) -> str:
+    """The URL in a home's settings; empty for SQLite."""
+    lines = (home / FILE_NAME).read_text().splitlines()
+    return next((line.split('"')[1] for line in lines if line.startswith("url = ")), "")
