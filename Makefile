@@ -36,8 +36,8 @@ bench: ## Time questions, imports, reviews and settlements on MACHINES (1000) fo
 	@scripts/bench $(MACHINES)
 
 requirements: ## Pin anew, with hashes and without addresses; needs uv
-	cd $(CURDIR) && for kind in base dev; do \
-	  group=$$([ $$kind = dev ] && echo --group dev || true); \
+	cd $(CURDIR) && for kind in base dev libvirt; do \
+	  group=$$(case $$kind in dev) echo --group dev;; libvirt) echo --extra libvirt;; esac); \
 	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --custom-compile-command "make requirements" pyproject.toml requirements/build.in $$group \
 	    --output-file requirements/$$kind.txt; \

@@ -1,0 +1,135 @@
+"""A host's thread: deadlines, what is left behind, and what libvirt's errors become."""
+
+from threading import Event
+from time import monotonic
+
+import pytest
+
+from cloudctl.core.clock import SystemClock
+from cloudctl.core.errors import Refused, Unreachable
+from provisioning.driver import PoolFacts, open_driver
+from provisioning.drivers.libvirt.failures import translated
+from provisioning.drivers.libvirt.host import MOST_LEFT_BEHIND, Host, answers, asking_nobody
+from provisioning.drivers.libvirt.options import HostSettings
+
+libvirt = pytest.importorskip("libvirt")
+TEST = HostSettings("test:///default")
+
+
+@pytest.fixture
+def host():
+    host = Host("n1", TEST)
+    yield host
+    host.close()
+
+
+def test_a_question_is_answered_on_one_connection(host):
+    first = host.ask(lambda connection: connection, 10)
+    assert host.ask(lambda connection: connection, 10) is first
+    assert host.ask(lambda connection: connection.getType(), 10) == "TEST"
+
+
+def test_a_question_that_hangs_is_left_behind_and_the_next_one_is_answered(host):
+    go = Event()
+    with pytest.raises(Unreachable) as silence:
+        host.ask(lambda _: go.wait(20), 0.05)
+    assert str(silence.value) == "Host n1 does not answer."
+    assert host.ask(lambda connection: connection.getType(), 10) == "TEST"
+    go.set()
+
+
+def test_a_host_on_which_everything_hangs_is_asked_no_more(host):
+    go = Event()
+    for _ in range(MOST_LEFT_BEHIND):
+        with pytest.raises(Unreachable):
+            host.ask(lambda _: go.wait(20), 0.02)
+    began = monotonic()
+    with pytest.raises(Unreachable):
+        host.ask(lambda _: 1, 10)
+    assert monotonic() - began < 5
+    go.set()
+
+
+def test_a_hanging_host_holds_up_no_other():
+    go, hosts = Event(), [Host("n1", TEST), Host("n2", TEST)]
+    told = answers(hosts, lambda host: lambda _: go.wait(20) if host.code == "n1" else 2, 0.3)
+    assert dict(told.answered) == {"n2": 2} and set(told.silent) == {"n1"}
+    go.set()
+    for host in hosts:
+        host.close()
+
+
+def test_an_error_of_ours_comes_through_as_it_is(host):
+    def refuse(_):
+        raise Refused("There is nothing to change.")
+
+    with pytest.raises(Refused):
+        host.ask(refuse, 10)
+
+
+def test_nobody_is_asked_for_a_password():
+    assert asking_nobody("qemu+ssh://c@n1/system") == "qemu+ssh://c@n1/system?no_tty=1"
+    assert asking_nobody("qemu+ssh://n1/system?keyfile=/k") == "qemu+ssh://n1/system?keyfile=/k&no_tty=1"
+    assert asking_nobody("qemu+tls://n1/system") == "qemu+tls://n1/system"
+
+
+class Said:
+    def __init__(self, code, domain, text):
+        self._code, self._domain, self._text = code, domain, text
+
+    def get_error_code(self):
+        return self._code
+
+    def get_error_domain(self):
+        return self._domain
+
+    def __str__(self):
+        return self._text
+
+
+RPC, QEMU, STORAGE = libvirt.VIR_FROM_RPC, libvirt.VIR_FROM_QEMU, libvirt.VIR_FROM_STORAGE
+SYSTEM, INTERNAL = libvirt.VIR_ERR_SYSTEM_ERROR, libvirt.VIR_ERR_INTERNAL_ERROR
+SAID = {
+    (libvirt.VIR_ERR_AUTH_FAILED, RPC, "authentication failed"): "credentials_refused",
+    (SYSTEM, RPC, "Cannot recv data: Permission denied (publickey)"): "credentials_refused",
+    (SYSTEM, RPC, "The server certificate is expired"): "tls_failed",
+    (INTERNAL, RPC, "client socket is closed"): "host_unreachable",
+    (libvirt.VIR_ERR_OPERATION_TIMEOUT, QEMU, "cannot acquire state change lock"): "host_unreachable",
+    (SYSTEM, STORAGE, "No space left on device"): None,
+    (INTERNAL, QEMU, "process exited\n while connecting"): None,
+}
+
+
+@pytest.mark.parametrize("said", SAID, ids=lambda said: said[2])
+def test_errors_say_who_does_not_answer_and_who_says_no(said):
+    ours, word = translated(Said(*said), "n1"), SAID[said]
+    assert isinstance(ours, Unreachable if word else Refused) and getattr(ours, "word", None) == word
+    assert "n1" in str(ours) and "\n" not in str(ours)
+
+
+def test_a_pool_without_the_sdk_says_what_to_install(monkeypatch, tmp_path):
+    from provisioning.drivers.libvirt import sdk
+
+    def missing():
+        raise ImportError("libvirt")
+
+    monkeypatch.setattr(sdk, "_loaded", missing)
+    with pytest.raises(Refused) as refusal:
+        open_driver("libvirt", PoolFacts("gov", {}, {}, tmp_path), SystemClock())
+    assert "gov" in str(refusal.value) and "[libvirt]" in str(refusal.value.hint)
+
+
+def test_opening_a_pool_connects_nowhere(tmp_path):
+    facts = PoolFacts("gov", {}, {"n1": {"uri": "qemu+tcp://192.0.2.1/system"}}, tmp_path)
+    open_driver("libvirt", facts, SystemClock()).close()
+
+
+def test_libvirts_own_mock_is_observed_as_foreign_machines(tmp_path):
+    facts = PoolFacts("mock", {}, {"n1": {"uri": "test:///default"}}, tmp_path)
+    driver = open_driver("libvirt", facts, SystemClock())
+    found = driver.observe()
+    assert [(machine.name, machine.vm_id, machine.host) for machine in found.machines] == [
+        ("test", None, "n1")
+    ]
+    assert found.hosts[0].is_up and found.hosts[0].vcpus > 0
+    driver.close()
