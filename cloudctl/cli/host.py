@@ -1,5 +1,9 @@
 """`cloudctl host`: hosts listed, shown, emptied and opened again."""
 
+import sys
+from collections.abc import Callable
+from itertools import count
+
 import click
 
 from cloudctl.cli.change_plan import print_plan
@@ -13,6 +17,7 @@ from cloudctl.operations.machines.drain_host import drain_host, plan_drain, plan
 from cloudctl.operations.machines.evacuate_host import evacuate_host, plan_evacuation
 from cloudctl.operations.machines.host_plan import HostPlan
 from cloudctl.operations.machines.show_change import ChangeOutcome
+from provisioning.executor import Entry
 
 HOSTS = (
     "pool",
@@ -69,7 +74,7 @@ def drain(run: Run, code: str, reason: str, dry_run: bool, yes: bool, output: st
         if dry_run:
             return
         confirm("Carry it out?", yes=yes)
-        _tell(plan, drain_host(ctx, plan, reason))
+        _tell(plan, drain_host(ctx, plan, reason, _progress(plan)))
 
 
 @host.command(
@@ -91,7 +96,7 @@ def undrain(run: Run, code: str, back: bool, reason: str, dry_run: bool, yes: bo
         if dry_run:
             return
         confirm("Carry it out?", yes=yes)
-        _tell(plan, undrain_host(ctx, plan, reason))
+        _tell(plan, undrain_host(ctx, plan, reason, _progress(plan)))
         say("Host {host} takes machines again.", host=plan.host)
 
 
@@ -121,7 +126,7 @@ def evacuate(run: Run, code: str, fenced: str, dry_run: bool, yes: bool, output:
         if dry_run:
             return
         confirm("Carry it out? A host that still writes to its disks would destroy them.", yes=yes)
-        _tell(plan, evacuate_host(ctx, plan, fenced))
+        _tell(plan, evacuate_host(ctx, plan, fenced, _progress(plan)))
 
 
 def _print(ctx: Context, plan: HostPlan, output: str) -> None:
@@ -133,6 +138,22 @@ def _print(ctx: Context, plan: HostPlan, output: str) -> None:
         say("{name} will share a host with its system: there is no other way.", name=name)
     for stay in plan.stays:
         say("{name} stays: {why}", name=stay.name, why=ctx.texts.message(stay.why))
+
+
+def _progress(plan: HostPlan) -> Callable[[Entry], None] | None:
+    """A line per machine as its turn comes, for somebody who watches."""
+    if not sys.stderr.isatty():
+        return None
+    begun = count(1)
+
+    def tell(entry: Entry) -> None:
+        values = {"name": entry.step.name, "host": (entry.step.after or {}).get("host")}
+        if plan.resumes is None:
+            say("{number} of {total}: {name} to {host}", number=next(begun), total=len(plan.steps), **values)
+        else:
+            say("{name} to {host}", **values)
+
+    return tell
 
 
 def _tell(plan: HostPlan, outcome: ChangeOutcome | None) -> None:

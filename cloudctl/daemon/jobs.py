@@ -11,6 +11,7 @@ from cloudctl.operations.home.forget_runs import forget_old_runs
 from cloudctl.operations.machines.delete_shelved import delete_shelved
 from cloudctl.operations.machines.find_drift import find_drift
 from cloudctl.operations.machines.resume_changes import resume_changes
+from cloudctl.operations.machines.stamp_owners import stamp_owners
 from cloudctl.operations.requests.execute_request import conclude_ended
 from cloudctl.operations.requests.expire_grants import expire_grants
 from cloudctl.operations.review.open_review import open_review
@@ -62,7 +63,9 @@ def _compaction(ctx: Context, period: datetime) -> str:
 
 def _reconcile(ctx: Context, period: datetime) -> str:
     resumed, concluded, drift = resume_changes(ctx), conclude_ended(ctx), find_drift(ctx)
+    stamped = stamp_owners(ctx)
     parts = [f"{len(drift.rows)} differences"]
+    parts += [f"{stamped} owners written anew"] if stamped else []
     parts += [f"{len(resumed.ended)} changes carried on"] if resumed.ended else []
     parts += [f"{len(concluded)} requests concluded"] if concluded else []
     parts += [f"changes failed: {', '.join(map(str, resumed.failed))}"] if resumed.failed else []

@@ -1,5 +1,7 @@
 """A dead host's machines start elsewhere once somebody states that it is fenced; one that comes back starts nothing."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import select
 
@@ -12,6 +14,7 @@ from cloudctl.operations.machines.find_drift import find_drift
 from cloudctl.operations.machines.plan_change import opened_drivers
 from cloudctl.operations.machines.plan_vm import plan_stop
 from cloudctl.operations.usage.collect_usage import sweep
+from cloudctl.operations.usage.pool_measurements import readings_once
 from provisioning.drivers.embedded.faults import Faults, StepFault, write_faults
 from provisioning.store import find_host
 from tests.cloudctl.test_drain import made, where
@@ -105,3 +108,17 @@ def test_a_host_that_comes_back_is_named_by_drift_and_its_old_machines_neither_c
     assert (where(ctx), find_drift(ctx).rows) == (before, [])
     with ctx.reading() as session:
         assert find_host(session, "n1")[1].accepting
+
+
+def test_a_machine_that_is_read_on_two_hosts_counts_once(ctx, estate):
+    with opened_drivers(ctx, [estate.lab]) as drivers:
+        answer = drivers[estate.lab].measure()
+    ghost = replace_host(answer.readings[0], "n3")
+    with ctx.reading() as session:
+        once = readings_once(session, estate.lab, replace(answer, readings=(ghost, *answer.readings)))
+        alone = readings_once(session, estate.lab, replace(answer, readings=(ghost, ghost)))
+    assert (once.readings, alone.readings) == (answer.readings, ())
+
+
+def replace_host(reading, host):
+    return reading._replace(host=host)

@@ -34,11 +34,12 @@ UNDER_WAY = (ChangeState.PLANNED, ChangeState.RUNNING, ChangeState.ORDERED)
 @dataclass(frozen=True, slots=True)
 class LedgerJournal:
     """One change's journal. before_resize is called right before a cloud is asked to change a size,
-    or to put aside or delete a machine, whose last minutes count too."""
+    or to put aside or delete a machine, whose last minutes count too. on_begin: told of every step that begins."""
 
     ctx: Context
     change_id: int
     before_resize: Callable[[Entry], None]
+    on_begin: Callable[[Entry], None] | None = None
 
     def begin(self, entry: Entry, finished: tuple[Entry, Applied] | None) -> None:
         with self.ctx.writing() as session:
@@ -50,6 +51,8 @@ class LedgerJournal:
             row.started_at = row.started_at or self.ctx.clock.now()
         if entry.step.kind in (StepKind.RESIZE, StepKind.SHELVE, StepKind.DELETE):
             self.before_resize(entry)
+        if self.on_begin is not None:
+            self.on_begin(entry)
 
     def finish(self, finished: tuple[Entry, Applied] | None, *, is_last: bool) -> None:
         with self.ctx.writing() as session:

@@ -1,5 +1,6 @@
 """Empties a host while it works, and opens it again: one plan, one change, reversible; what does not fit stays."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -21,6 +22,7 @@ from cloudctl.operations.machines.host_plan import (
 from cloudctl.operations.machines.plan_change import Seen, require_capabilities, require_free, seen_pool
 from cloudctl.operations.machines.show_change import ChangeOutcome
 from metering.allocations import current_allocations, size_of
+from provisioning.executor import Entry
 from provisioning.model import MachineState, Step
 from provisioning.steps import evacuate_step, migrate_step
 from provisioning.store import find_change, find_host, get_vm, vms
@@ -37,14 +39,16 @@ def plan_drain(ctx: Context, code: str) -> HostPlan:
         return _drain(ctx, session, code, seen)
 
 
-def drain_host(ctx: Context, plan: HostPlan, reason: str) -> ChangeOutcome | None:
+def drain_host(
+    ctx: Context, plan: HostPlan, reason: str, on_begin: Callable[[Entry], None] | None = None
+) -> ChangeOutcome | None:
     """The host takes nothing new from now on, and its machines go. A machine that its cloud refuses stays.
 
     An earlier drain that was cut off is carried on first. Refused when the plan would be another one by now;
     Unreachable as for any change: drain it again then. None: there was nothing to move.
     """
     if plan.resumes is not None:
-        run_change(ctx, plan.resumes)
+        run_change(ctx, plan.resumes, on_begin=on_begin)
     with ctx.reading() as session:
         pool, _ = find_host(session, plan.host)
     seen = seen_pool(ctx, pool.id)
@@ -59,7 +63,7 @@ def drain_host(ctx: Context, plan: HostPlan, reason: str) -> ChangeOutcome | Non
         host.accepting = False
         host.closed = closing(ctx, reason, changes=numbers)
         ctx.record(session, "host.drain", plan.host, reason=reason, change=change)
-    return run_change(ctx, change) if change else None
+    return run_change(ctx, change, on_begin=on_begin) if change else None
 
 
 def plan_undrain(ctx: Context, code: str, *, back: bool = False) -> HostPlan:
@@ -82,7 +86,9 @@ def plan_undrain(ctx: Context, code: str, *, back: bool = False) -> HostPlan:
         return _return(ctx, session, pool, host, seen) if back else HostPlan(_name(pool, host), ())
 
 
-def undrain_host(ctx: Context, plan: HostPlan, reason: str) -> ChangeOutcome | None:
+def undrain_host(
+    ctx: Context, plan: HostPlan, reason: str, on_begin: Callable[[Entry], None] | None = None
+) -> ChangeOutcome | None:
     """The host takes machines again. A fenced one only when nothing is left of what was started elsewhere."""
     ctx.actor.require(Role.OPERATOR)
     with ctx.writing() as session:
@@ -93,7 +99,7 @@ def undrain_host(ctx: Context, plan: HostPlan, reason: str) -> ChangeOutcome | N
         if not is_fenced:
             _open(ctx, session, plan.host, reason)
         change = _journal(ctx, session, plan, reason) if plan.steps else None
-    outcome = run_change(ctx, change) if change else None
+    outcome = run_change(ctx, change, on_begin=on_begin) if change else None
     if is_fenced and (outcome is None or outcome.state == "done"):
         with ctx.writing() as session:
             _open(ctx, session, plan.host, reason)

@@ -4,6 +4,8 @@ A host that only seems dead still writes to the shared disks: a machine that ran
 a person can know that it is off or cut from its storage, so one must say so, by name, and it is recorded.
 """
 
+from collections.abc import Callable
+
 from sqlalchemy.orm import Session
 
 from cloudctl.core.errors import Message, Refused
@@ -15,6 +17,7 @@ from cloudctl.operations.machines.execute_change import journal_change, run_chan
 from cloudctl.operations.machines.host_plan import HostPlan, fitted, occupants, sharing
 from cloudctl.operations.machines.plan_change import Seen, seen_pool
 from cloudctl.operations.machines.show_change import ChangeOutcome
+from provisioning.executor import Entry
 from provisioning.steps import evacuate_step
 from provisioning.store import find_host
 from provisioning.tables import VmRow
@@ -33,7 +36,9 @@ def plan_evacuation(ctx: Context, code: str) -> HostPlan:
         return _evacuation(ctx, session, code, seen)
 
 
-def evacuate_host(ctx: Context, plan: HostPlan, fenced: str) -> ChangeOutcome | None:
+def evacuate_host(
+    ctx: Context, plan: HostPlan, fenced: str, on_begin: Callable[[Entry], None] | None = None
+) -> ChangeOutcome | None:
     """fenced: what the person states, and why. The host takes nothing any more, and its machines start elsewhere.
 
     One that is refused stays behind, the others go on. Refused without a statement, and when the plan would be
@@ -45,7 +50,7 @@ def evacuate_host(ctx: Context, plan: HostPlan, fenced: str) -> ChangeOutcome | 
             hint=Message("For instance: --fenced “power is off, checked by Wang on site”."),
         )
     if plan.resumes is not None:
-        run_change(ctx, plan.resumes)
+        run_change(ctx, plan.resumes, on_begin=on_begin)
     with ctx.reading() as session:
         pool, _ = find_host(session, plan.host)
     seen = seen_pool(ctx, pool.id)
@@ -63,7 +68,7 @@ def evacuate_host(ctx: Context, plan: HostPlan, fenced: str) -> ChangeOutcome | 
         host.accepting = False
         host.closed = closing(ctx, fenced, fenced=True, changes=[*earlier, change] if change else earlier)
         ctx.record(session, "host.fence", plan.host, statement=fenced, change=change)
-    return run_change(ctx, change) if change else None
+    return run_change(ctx, change, on_begin=on_begin) if change else None
 
 
 def _evacuation(ctx: Context, session: Session, code: str, seen: Seen) -> HostPlan:

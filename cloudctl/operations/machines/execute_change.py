@@ -137,15 +137,17 @@ def run_change(
     *,
     done_at: datetime | None = None,
     open_drivers: OpenDrivers = opened_drivers,
+    on_begin: Callable[[Entry], None] | None = None,
 ) -> ChangeOutcome:
     """Carries a journalled change on from wherever it stands; a finished one is only looked at.
 
     done_at: when what was ordered from others was carried out. open_drivers: how the pools' drivers are had.
+    on_begin: told of every step that begins.
     Errors as for `change_machines`.
     """
     ctx.actor.require(Role.OPERATOR)
     with held_change(ctx.home, change_id):
-        return _Run(ctx, change_id, open_drivers).carry_on(done_at)
+        return _Run(ctx, change_id, open_drivers, on_begin).carry_on(done_at)
 
 
 def undo_change(ctx: Context, change_id: int, *, open_drivers: OpenDrivers = opened_drivers) -> ChangeOutcome:
@@ -168,6 +170,7 @@ class _Run:
     ctx: Context
     change_id: int
     open_drivers: OpenDrivers
+    on_begin: Callable[[Entry], None] | None = None
 
     def carry_on(self, done_at: datetime | None) -> ChangeOutcome:
         with self.ctx.reading() as session:
@@ -240,7 +243,7 @@ class _Run:
             yield entries, {code: drivers[pool_id] for code, pool_id in pools.items()}
 
     def _journal(self, entries: Sequence[Entry], drivers: Mapping[str, Driver]) -> LedgerJournal:
-        return LedgerJournal(self.ctx, self.change_id, _sampler(self.ctx, entries, drivers))
+        return LedgerJournal(self.ctx, self.change_id, _sampler(self.ctx, entries, drivers), self.on_begin)
 
     def _outcome(self) -> ChangeOutcome:
         with self.ctx.reading() as session:

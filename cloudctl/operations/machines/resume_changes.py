@@ -1,6 +1,7 @@
 """Carries on the changes that a kill or an unreachable cloud left under way."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from cloudctl.core.errors import Refused, Unreachable
 from cloudctl.core.identity import Role
@@ -10,6 +11,8 @@ from provisioning.executor import ChangeState
 from provisioning.store import changes
 
 UNDER_WAY = (ChangeState.RUNNING, ChangeState.UNDOING)
+# A plan is carried out right after it was journalled; one that is not after this long was forgotten by a kill.
+LEFT_ALONE = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +25,15 @@ class Resumed:
 
 
 def resume_changes(ctx: Context) -> Resumed:
-    """Every change begun and neither ended nor in another process's hands. One that fails is taken back as always."""
+    """Every change begun and neither ended nor in another process's hands. One that fails is taken back as always.
+
+    A plan that was journalled and then left by the process that was to carry it out is taken up after a while.
+    """
     ctx.actor.require(Role.OPERATOR)
     with ctx.reading() as session:
+        left = ctx.clock.now() - LEFT_ALONE
         numbers = [row.id for row in changes(session, UNDER_WAY)]
+        numbers += [row.id for row in changes(session, [ChangeState.PLANNED]) if row.created_at <= left]
     ended, failed, busy = [], [], []
     for number in numbers:
         try:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from cloudctl.core.identity import Role
 from cloudctl.operations.context import Context
 from cloudctl.operations.usage.home_samples import sample_store
-from cloudctl.operations.usage.pool_measurements import Workers, opened_drivers
+from cloudctl.operations.usage.pool_measurements import Workers, opened_drivers, readings_once
 from cloudctl.operations.usage.sweep_outcome import (
     SweepOutcome,
     SweepTotal,
@@ -76,12 +76,13 @@ def sample_before_change(ctx: Context, pool_code: str, vm_ids: Sequence[int]) ->
         answer = Workers().measure(part, ctx.settings.metering.deadline_s).get(pool_code)
     if not isinstance(answer, Measurement):
         return
-    wanted = tuple(reading for reading in answer.readings if reading.vm_id in set(vm_ids))
     store = sample_store(ctx)
     with ctx.writing() as session:
         now = ctx.clock.now()
         adopt_orphans(session, store, now)
         before = pool_state(session, pool_ids[pool_code])
+        once = readings_once(session, before.pool_id, answer).readings
+        wanted = tuple(reading for reading in once if reading.vm_id in set(vm_ids))
         held = held_at(session, before.pool_id, now)
         theirs = {vm_id: held[vm_id] for vm_id in vm_ids if vm_id in held}
         swept = sweep_pool(before, Measurement(wanted), theirs, now, interval_us(ctx))
@@ -109,7 +110,7 @@ def _sweep_one(
     before, held = pool_state(session, pool_id), held_at(session, pool_id, ctx.clock.now())
     if isinstance(answer, str):
         return miss_pool(before, held, at, interval_us(ctx), answer)
-    return sweep_pool(before, answer, held, at, interval_us(ctx))
+    return sweep_pool(before, readings_once(session, pool_id, answer), held, at, interval_us(ctx))
 
 
 def _keep(ctx: Context, session: Session, swept: Sequence[PoolSwept], started: datetime) -> None:

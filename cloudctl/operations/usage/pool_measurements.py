@@ -1,10 +1,13 @@
 """Measures pools side by side: none waits for another, none that hangs is asked twice."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Thread
 from typing import Protocol
+
+from sqlalchemy.orm import Session
 
 from cloudctl.core.clock import DrivenClock
 from cloudctl.core.errors import CloudctlError
@@ -12,7 +15,7 @@ from cloudctl.operations.context import Context
 from metering.sweeps import DEADLINE, POOL_UNREACHABLE
 from provisioning.driver import Driver
 from provisioning.model import Capability, Measurement
-from provisioning.store import find_pool, open_pool_driver
+from provisioning.store import find_pool, open_pool_driver, vms
 from provisioning.store import pools as all_pools
 
 
@@ -70,3 +73,18 @@ def opened_drivers(
                 ids[row.code], drivers[row.code] = row.id, driver
         session.rollback()
         yield ids, drivers
+
+
+def readings_once(session: Session, pool_id: int, answer: Measurement) -> Measurement:
+    """The sweep with every machine once: where a host came back with what was started elsewhere, the ledger's host
+    speaks for the machine, and nobody where none of them is that.
+    """
+    count = Counter(reading.vm_id for reading in answer.readings)
+    if not any(times > 1 for times in count.values()):
+        return answer
+    at_home = {row.id: row.host for row in vms(session, pool_id=pool_id)}
+    kept = {
+        reading.vm_id: reading for reading in answer.readings if at_home.get(reading.vm_id) == reading.host
+    }
+    once = [each for each in answer.readings if count[each.vm_id] == 1 or each is kept.get(each.vm_id)]
+    return replace(answer, readings=tuple(once))
