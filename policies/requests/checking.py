@@ -1,12 +1,13 @@
 """The technical check as far as it needs no cloud: made of what, quota, price, budget, holds, old equipment. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from cloudctl.core.errors import Message
 from cloudctl.core.money import yuan_text
+from cloudctl.core.quantity import Size
 from policies.requests.faults import PoolKnown
 from policies.requests.model import Item
 from policies.requests.quota import Excess
@@ -109,6 +110,37 @@ def _made_of(
             subject, FindingLevel.WARNING, "{name}: none is chosen; the cloud may refuse it so.", **values
         )
     return finding(subject, FindingLevel.FINE, "{name}: in order.", **values)
+
+
+def resize_findings(
+    asked: Sequence[Item], granted: Sequence[Item], held: Mapping[str, Size]
+) -> Iterator[Finding]:
+    """A resize granted smaller takes nothing away that the request did not give up, and leaves something to do."""
+    wishes = {item.name: item.size for item in asked}
+    for item in granted:
+        before, wished = held.get(item.name), wishes.get(item.name)
+        if before is None or wished is None or item.size is None:
+            continue
+        if item.size == before:
+            yield finding(
+                CheckSubject.SIZE, FindingLevel.BAD, "{name} has that size already.", name=item.name
+            )
+        elif any(
+            granted_amount < min(present, wished_amount)
+            for granted_amount, present, wished_amount in zip(
+                *(_meters(size, before.storage_gib) for size in (item.size, before, wished)), strict=True
+            )
+        ):
+            yield finding(
+                CheckSubject.SIZE,
+                FindingLevel.BAD,
+                "{name}: this takes away what it holds and did not offer.",
+                name=item.name,
+            )
+
+
+def _meters(size: Size, tiers: Iterable[str]) -> tuple[int, ...]:
+    return (size.vcpus, size.memory_mib, *(size.storage_gib.get(tier, 0) for tier in sorted(tiers)))
 
 
 def _size_findings(item: Item, pool: PoolKnown) -> Iterator[Finding]:

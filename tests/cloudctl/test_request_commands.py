@@ -347,6 +347,9 @@ def test_a_resize_an_extension_and_a_retirement(call, ctx, home, run_cli, grante
     call("wang", "submit", "extend", *tail, "--machine", "web-1", "--until", "2027-12-31", "--yes")
     for number in (2, 3):
         call("olga", "check", number, "--yes")
+    for vcpus, words in ((1, "takes away what it holds"), (2, "has that size already")):
+        less = ["--grant", f"web-1,vcpus={vcpus}", "--reason", "Less"]
+        assert words in call("pan", "approve", 2, *less, "--yes", code=5).stderr
     call("pan", "approve", 2, "--grant", "web-1,vcpus=6", "--reason", "Enough", "--yes")
     call("pan", "approve", 3, "--until", "2027-06-30", "--reason", "Half a year", "--yes")
     call("otto", "execute", 2, "--yes")
@@ -413,3 +416,18 @@ def test_a_change_resumed_by_itself_is_concluded_by_the_scheduler(call, ctx, as_
     assert "1 requests concluded" in _reconcile(as_person(ctx, "olga"), ctx.clock.now())
     assert shown(call, granted)["state"] == "done"
     assert "0 grants lapsed" in _deadlines(as_person(ctx, "olga"), ctx.clock.now())
+
+
+def test_a_pool_that_does_not_answer_is_a_finding_and_stands_against_a_grant(call, ctx, asked):
+    folder = ctx.home / "clouds" / "lab"
+    folder.mkdir(parents=True, exist_ok=True)
+    write_faults(folder, Faults(pool_down=True))
+    found = call("olga", "check", asked, "--dry-run", "-o", "json")
+    assert any("does not answer" in row["text"] for row in found["findings"] if row["level"] == "bad")
+    call("olga", "check", asked, "--yes")
+    call("pan", "approve", asked, "--yes", code=5)
+    write_faults(folder, Faults())
+    call("pan", "approve", asked, "--yes")
+    write_faults(folder, Faults(pool_down=True))
+    call("otto", "execute", asked, "--yes", code=6)
+    assert shown(call, asked)["state"] == "granted"

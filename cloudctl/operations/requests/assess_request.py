@@ -26,7 +26,7 @@ from policies.requests import checking
 from policies.requests.amounts import NOTHING, added
 from policies.requests.checking import CheckSubject, Finding, FindingLevel, OldEquipment, finding
 from policies.requests.faults import Known
-from policies.requests.model import Item, RequestKind
+from policies.requests.model import Item, RequestKind, items_from_json
 from policies.requests.quota import Use, excesses
 from policies.requests.store import items_of, machines_by_name, migration_of, quota_of, standing_grants
 from policies.requests.tables import RequestRow
@@ -86,7 +86,7 @@ def assess(
     known = known_estate(ctx, session, but=row.id)
     found = [
         *_machine_findings(row, items, machines, known),
-        *(checking.origin_findings(items, known.pools) if row.kind == RequestKind.NEW else ()),
+        *_size_findings(row, items, held, known),
         *_capacity_findings(ctx, session, row, items, looks),
     ]
     if row.kind != RequestKind.RETIRE:
@@ -142,6 +142,16 @@ def _machine_findings(
                     )
             elif vm is None or vm.state != "active" or vm.system_id != row.system_id:
                 yield _bad(CheckSubject.MACHINE, "{name} is no longer a machine of this system.", name=name)
+
+
+def _size_findings(
+    row: RequestRow, items: Sequence[Item], held: Mapping[str, Size], known: Known
+) -> Iterator[Finding]:
+    """What new machines are made of, and what a resize comes to."""
+    if row.kind == RequestKind.NEW:
+        yield from checking.origin_findings(items, known.pools)
+    elif row.kind == RequestKind.RESIZE:
+        yield from checking.resize_findings(items_from_json(row.items), items, held)
 
 
 def _bad(subject: CheckSubject, template: str, **values: object) -> Finding:

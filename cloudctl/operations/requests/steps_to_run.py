@@ -75,6 +75,8 @@ def _planned(
         if vm.id in ours and vm.state == "active":
             return None
         raise Refused("There is a machine “{name}” already.", name=name)
+    if vm is not None and vm.system_id != row.system_id:
+        raise Refused("There is a machine “{name}” already.", name=name)
     pool = find_pool(session, item.pool or "")
     vm = vm or VmRow(uuid=fresh_uuid(pool, name), name=name, state="planned")
     vm.pool_id, vm.system_id, vm.image, vm.network = pool.id, row.system_id, item.image, item.network
