@@ -46,7 +46,14 @@ def _machine(site: Site, server: JsonMap, volumes: list[JsonMap], projects: dict
         state_of(server),
         site.size_of(server, volumes),
         labels_of(server, project),
+        _addresses(server),
     )
+
+
+def _addresses(server: JsonMap) -> tuple[str, ...]:
+    """Of all its ports, outside addresses too; networks in the order of their names."""
+    ports = [port for _, found in sorted((server.get("addresses") or {}).items()) for port in found]
+    return tuple(str(port["addr"]) for port in ports)
 
 
 def _volumes_by_server(site: Site) -> dict[str, list[JsonMap]]:
