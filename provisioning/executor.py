@@ -174,7 +174,7 @@ class _Course:
 
     def _startable(self, free: Sequence[int], prints: Sequence[Footprint]) -> list[int]:
         """The first step, or, of clouds that bear it, as many as the pace allows."""
-        single = set[str]()
+        single = {self.todo[index].pool for index in self.running if self._at_once(self.todo[index]) == 1}
         chosen: list[int] = []
         for index in ready(free, self.running, prints, self.pace):
             entry = self.todo[index]
@@ -189,11 +189,11 @@ class _Course:
         return int(getattr(self.drivers[entry.pool], "max_parallel", 1))
 
     def _start(self, index: int) -> bool:
-        """Journals a step and asks its cloud; True when it has ended already, for a cloud that bears one at a time."""
+        """Journals a step and asks its cloud; True when it has ended already: a simulated cloud answers at once."""
         entry = self.todo[index]
         self.journal.begin(entry, self.finished)
         self.finished = None
-        if self._at_once(entry) > 1:
+        if self._at_once(entry) > 1 or not self.drivers[entry.pool].is_simulated:
             self.running[index] = self.threads.submit(self._ask, entry)
             return False
         self._ended(entry, self._ask, entry)

@@ -149,3 +149,22 @@ def test_a_step_that_ended_is_not_asked_for_again():
     lost = Entry(2, "lab", stop_step(2, "b"), StepState.FAILED)
     execute([done, lost, *entries(stop_step(3, "c"))], {"lab": cloud}, notes, goes_on=True)
     assert cloud.asked == ["c"]
+
+
+def test_pools_that_bear_one_at_a_time_work_beside_each_other():
+    meeting = threading.Barrier(2, timeout=10)
+    one, other = Cloud(), Cloud()
+    for cloud in (one, other):
+        cloud.is_simulated, cloud.meeting = False, meeting
+    steps = [
+        Entry(1, "a", stop_step(1, "a"), StepState.PENDING),
+        Entry(2, "b", stop_step(2, "b"), StepState.PENDING),
+    ]
+    again = [
+        Entry(3, "a", stop_step(3, "c"), StepState.PENDING),
+        Entry(4, "b", stop_step(4, "d"), StepState.PENDING),
+    ]
+    notes = Notes()
+    execute([*steps, *again], {"a": one, "b": other}, notes, BESIDE)
+    assert (one.together, other.together) == (1, 1)
+    assert notes.lines[-1] == "closed"
