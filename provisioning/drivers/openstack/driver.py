@@ -50,6 +50,8 @@ class OpenStackDriver:
 
     capabilities = frozenset(Capability) - {Capability.ORDER, Capability.LIVE_RESIZE}
     is_simulated = False
+    # Creates spend their time waiting for the cloud; more at once only meets its rate limits.
+    max_parallel = 8
 
     def __init__(self, pool: PoolFacts, clock: Clock) -> None:
         self._pool = pool
