@@ -339,6 +339,11 @@ def test_an_idle_machine_is_retired(city, ctx):
         (saving,) = savings(session)
     assert saving.to_size["vcpus"] == 0
 
+    roll_back_case(city.other_operator, case["case"], "it was needed")
+
+    assert held(city, "zombie") == Size.from_json(case["from"])
+    assert show_case(ctx, case["case"])["state"] == "rolled_back"
+
 
 def test_in_an_external_pool_execution_is_a_work_order(city, ctx):
     city.machine("far", pool="pub")
