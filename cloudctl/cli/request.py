@@ -55,7 +55,7 @@ TOTAL_COLUMNS = (
     "cut_monthly",
     "reduction_rate",
 )
-FINDING_COLUMNS = ("subject", "level", "text")
+FINDING_COLUMNS = ("subject", "verdict", "text")
 HISTORY_COLUMNS = ("at", "actor", "step", "state", "text")
 
 
@@ -128,7 +128,7 @@ def show_findings(ctx: "Context", findings: list[dict[str, Any]], output: str) -
         output,
         FINDING_COLUMNS,
         ctx.site.zone,
-        {"subject": "check_subject", "level": "finding_level"},
+        {"subject": "check_subject", "verdict": "finding_level"},
     )
 
 

@@ -23,7 +23,7 @@ from policies.requests.model import items_json
 if TYPE_CHECKING:
     from cloudctl.operations.context import Context
 
-FINDING_COLUMNS = ("subject", "level", "text")
+FINDING_COLUMNS = ("subject", "verdict", "text")
 
 
 @click.command(
@@ -52,11 +52,11 @@ def check(run: Run, number: int, reason: str, output: str, dry_run: bool, yes: b
 
 def _show_check(ctx: "Context", checked: Checked, output: str) -> None:
     findings = [
-        {"subject": str(f.subject), "level": str(f.level), "text": ctx.texts.message(f.message)}
+        {"subject": str(f.subject), "verdict": str(f.level), "text": ctx.texts.message(f.message)}
         for f in checked.findings
     ]
     if output == "table":
-        labels = {"subject": "check_subject", "level": "finding_level"}
+        labels = {"subject": "check_subject", "verdict": "finding_level"}
         show_list(findings, output, FINDING_COLUMNS, ctx.site.zone, labels)
         return
     record = {

@@ -249,7 +249,7 @@ def test_a_grant_keeps_its_room_until_it_lapses(call, ctx, home, run_cli, estate
     call("wang", "submit", "new", "--system", "tax", *NEW, "--machine", f"more,count=2,{big}", "--yes")
     found = call("olga", "check", 2, "--dry-run", "-o", "json")
     assert not found["passed"]
-    assert any(row["subject"] == "capacity" and row["level"] == "bad" for row in found["findings"])
+    assert any(row["subject"] == "capacity" and row["verdict"] == "bad" for row in found["findings"])
     call("olga", "check", 2, "--yes")
     assert "cannot be granted so" in call("pan", "approve", 2, "--yes", code=5).stderr
     ctx.clock.advance(timedelta(days=61))
@@ -304,7 +304,7 @@ def test_a_quota_holds_and_counts_what_is_reserved(call, home, granted):
         "--yes",
     )
     found = call("olga", "check", 2, "--dry-run", "-o", "json")
-    (over,) = [row for row in found["findings"] if row["level"] == "bad"]
+    (over,) = [row for row in found["findings"] if row["verdict"] == "bad"]
     assert over["text"] == "Over the unit's quota of vCPUs: 4 held and reserved, 3 more, 6 allowed."
     (row,) = call("wang", "quota", "list", "-o", "json")
     assert (row["vcpus_limit"], row["vcpus_held"], row["machines_limit"]) == (6, 0, None)
@@ -423,7 +423,7 @@ def test_a_pool_that_does_not_answer_is_a_finding_and_stands_against_a_grant(cal
     folder.mkdir(parents=True, exist_ok=True)
     write_faults(folder, Faults(pool_down=True))
     found = call("olga", "check", asked, "--dry-run", "-o", "json")
-    assert any("does not answer" in row["text"] for row in found["findings"] if row["level"] == "bad")
+    assert any("does not answer" in row["text"] for row in found["findings"] if row["verdict"] == "bad")
     call("olga", "check", asked, "--yes")
     call("pan", "approve", asked, "--yes", code=5)
     write_faults(folder, Faults())

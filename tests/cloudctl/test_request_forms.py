@@ -65,7 +65,7 @@ def test_a_filled_form_becomes_a_request(call, form):
         "2026-12-01",
         "filled.xlsx",
     )
-    (item,) = row["items"]
+    (item,) = row["asked_items"]
     assert (item["name"], item["count"], item["pool"]) == ("web", 2, "lab")
     assert item["size"] == {"vcpus": 4, "memory_mib": 8192, "storage_gib": {"ssd": 100}}
 
@@ -196,7 +196,7 @@ def test_a_resize_leaves_empty_what_stays(call, form, ctx):
     declared_vm(ctx, "p", Estate(tax=1, land=2, lab=1, pub=2))
     path = filled(form, HEAD | {4: "resize"}, [("p", None, None, 8)])
     call("import", path, "--yes")
-    (item,) = call("show", 1, "-o", "json")["items"]
+    (item,) = call("show", 1, "-o", "json")["asked_items"]
     assert item["size"] == {"vcpus": 8, "memory_mib": 8192, "storage_gib": {"ssd": 100}}
     wrong = filled(form, HEAD | {4: "resize"}, [("p", 3, "lab Lab", 8)])
     told = call("import", wrong, "--yes", code=3).stderr

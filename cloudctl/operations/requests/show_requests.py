@@ -59,7 +59,7 @@ def show_request(ctx: Context, number: int) -> dict[str, Any]:
             "level": row.level,
             "expected_load": row.expected_load,
             "until": _day(row.until),
-            "items": row.items,
+            "asked_items": row.items,
             "migration": row.migration,
             "requested_at": row.requested_at,
             "source": row.source,
@@ -196,6 +196,6 @@ def _finding(ctx: Context, document: Mapping[str, Any]) -> dict[str, Any]:
     message = Message(document["template"], document["values"])
     return {
         "subject": document["subject"],
-        "level": document["level"],
+        "verdict": document["level"],
         "text": ctx.texts.message(message),
     }
