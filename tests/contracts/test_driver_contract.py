@@ -1,5 +1,6 @@
 """What every driver keeps, whatever cloud it talks to; a test whose verb a driver does not claim checks the refusal."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -49,8 +50,17 @@ def machine(bench):
     return 1
 
 
+def is_now(bench, instant):
+    return abs(instant - bench.clock.now()) <= bench.tolerance
+
+
 def seen(driver):
     return {machine.vm_id: machine for machine in driver.observe().machines}
+
+
+def placed(bench, machines):
+    """Without hosts where the cloud chooses them anew."""
+    return machines if bench.keeps_host else {key: replace(each, host=None) for key, each in machines.items()}
 
 
 STEPS = {
@@ -121,7 +131,7 @@ def test_a_step_applied_twice_is_applied_once_with_the_first_instant(bench, mach
     needs(bench, required_capability(step))
     first = bench.driver.apply(step)
     after = seen(bench.driver)
-    assert first.at == bench.clock.now()
+    assert is_now(bench, first.at)
     bench.clock.advance(timedelta(hours=3))
     assert bench.reopened().apply(step).at == first.at
     assert seen(bench.driver) == after
@@ -143,7 +153,7 @@ def test_a_reboot_happens_once_after_its_instant(bench, machine):
     bench.clock.advance(timedelta(minutes=1))
     assert bench.driver.apply(step).at == first.at
     again = bench.driver.apply(reboot_step(machine, "m", bench.clock.now()))
-    assert again.at == bench.clock.now()
+    assert is_now(bench, again.at) and again.at > first.at
 
 
 def test_a_step_and_its_inverse_leave_the_machine_as_it_was(bench, machine):
@@ -156,7 +166,7 @@ def test_a_step_and_its_inverse_leave_the_machine_as_it_was(bench, machine):
             bench.driver.apply(step)
             assert seen(bench.driver) != before
             bench.driver.apply(back)
-            assert seen(bench.driver) == before
+            assert placed(bench, seen(bench.driver)) == placed(bench, before)
 
 
 def test_deleting_what_never_was_is_done_already(bench):
@@ -228,7 +238,7 @@ def reading(bench, vm=1):
 def test_counters_never_fall_while_their_key_stays(bench, machine):
     needs(bench, Capability.MEASURE)
     before = reading(bench)
-    for _ in range(40):
+    for _ in range(bench.rounds):
         bench.clock.advance(timedelta(seconds=173))
         after = reading(bench)
         assert after.counter_key == before.counter_key
@@ -262,7 +272,7 @@ def test_a_reading_stays_within_what_the_machine_holds(bench, machine):
     after = reading(bench)
     assert after.cpu_ns - before.cpu_ns <= 6 * 3600 * 10**9 * SIZE.vcpus
     assert 0 <= after.memory_used_bytes <= SIZE.memory_mib << 20
-    assert 0 <= after.storage_used_bytes <= SIZE.storage_total_gib << 30
+    assert 0 <= (after.storage_used_bytes or 0) <= SIZE.storage_total_gib << 30
 
 
 def test_a_machine_that_is_off_is_read_as_off(bench, machine):

@@ -83,6 +83,7 @@ def _pool_problems(draft: Draft) -> Iterator[Problem]:
             ("traces", "embedded"),
             ("cloud", "openstack"),
             ("libvirt", "libvirt"),
+            ("openstack", "openstack"),
         ):
             if getattr(pool, key) is not None and pool.driver != driver:
                 place = draft.place("pools", position, key)

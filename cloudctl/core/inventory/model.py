@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, PlainSerializer
 
 from cloudctl.core.identity import Role
 from cloudctl.core.inventory.libvirt_settings import DomainType, LibvirtSettings, SshKey, Text
+from cloudctl.core.inventory.openstack_settings import OpenStackSettings
 from cloudctl.core.maintenance import parse_window
 from cloudctl.core.money import yuan_text
 from cloudctl.core.yaml_source import AwareInstant, FenText, YamlModel, wrong
@@ -137,7 +138,7 @@ class Pool(YamlModel):
     """tiers: storage tier -> where the cloud keeps it; none named: any tier. flavors: the sizes on offer; none: any.
 
     seed, traces: of a simulated cloud, what its workloads are made of. cloud: a clouds.yaml name. ssh_keys: who may
-    log in to machines made here. libvirt: settings of that driver.
+    log in to machines made here. libvirt, openstack: settings of those drivers.
     """
 
     code: Code
@@ -152,6 +153,7 @@ class Pool(YamlModel):
     cloud: Line | None = None
     ssh_keys: tuple[SshKey, ...] = ()
     libvirt: LibvirtSettings | None = None
+    openstack: OpenStackSettings | None = None
 
 
 class Host(YamlModel):

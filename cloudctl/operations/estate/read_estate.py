@@ -30,6 +30,7 @@ from cloudctl.core.inventory.model import (
     Unit,
     Vm,
 )
+from cloudctl.core.inventory.openstack_settings import OpenStackSettings
 from cloudctl.core.inventory.plan import document_of
 from cloudctl.core.quantity import Size
 from cloudctl.core.tables import EquipmentRow, PersonRow, SiteRow, SystemRow, UnitRow
@@ -209,7 +210,15 @@ def _pool(row: PoolRow) -> Pool:
         cloud=row.options.get("cloud"),
         ssh_keys=tuple(row.options.get("ssh_keys", ())),
         libvirt=_built(LibvirtSettings, **row.options["libvirt"]) if row.options.get("libvirt") else None,
+        openstack=_built(OpenStackSettings, **_listed(row.options["openstack"]))
+        if row.options.get("openstack")
+        else None,
     )
+
+
+def _listed(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Lists of JSON as the form's tuples."""
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}
 
 
 def _host(row: HostRow, codes: _Codes) -> Host:

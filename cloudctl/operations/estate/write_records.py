@@ -129,7 +129,17 @@ def _hand_over(books: Books, system: SystemRow) -> None:
 def _fill_pool(_books: Books, row: PoolRow, entry: Pool) -> None:
     row.name, row.driver, row.provider = entry.name, entry.driver, entry.provider or ""
     options = entry.model_dump(
-        include={"overcommit", "tiers", "flavors", "seed", "traces", "cloud", "ssh_keys", "libvirt"},
+        include={
+            "overcommit",
+            "tiers",
+            "flavors",
+            "seed",
+            "traces",
+            "cloud",
+            "ssh_keys",
+            "libvirt",
+            "openstack",
+        },
         exclude_none=True,
     )
     row.options = {key: value for key, value in options.items() if value not in ({}, ())}

@@ -10,7 +10,7 @@ from provisioning.drivers.openstack.cloud import Cloud
 from provisioning.drivers.openstack.endpoint import JsonMap
 from provisioning.drivers.openstack.failures import Lost, Rejected
 from provisioning.drivers.openstack.keys import ensured_keypair, user_data
-from provisioning.drivers.openstack.marks import ASKED, TIER, Mark
+from provisioning.drivers.openstack.marks import ASKED, Mark
 from provisioning.drivers.openstack.patience import Deadline, pause
 from provisioning.drivers.openstack.quotas import asked_by
 from provisioning.drivers.openstack.servers import HOST, LAUNCHED, instant, is_steady
@@ -153,7 +153,6 @@ def _device(volume: JsonMap, boot_index: int) -> dict[str, Any]:
         "destination_type": "volume",
         "boot_index": boot_index,
         "delete_on_termination": False,
-        "tag": str(volume["metadata"].get(TIER, "data"))[:60],
     }
 
 

@@ -17,6 +17,8 @@ ADOPTED = "cloudctl_adopted"
 CAME_FROM = "cloudctl_came_from"
 # When a volume of it last grew or was added.
 GREW = "cloudctl_grew"
+# When it last started anew at our bidding: the hypervisor counts from there.
+BOOTED = "cloudctl_booted"
 OWNERS = ("system", "unit")
 _PREFIX = "cloudctl_"
 

@@ -13,7 +13,7 @@ from cloudctl.core.database import to_micros
 from cloudctl.core.errors import Refused, Unreachable
 from provisioning.drivers.openstack.endpoint import JsonMap
 from provisioning.drivers.openstack.flavors import shape_of
-from provisioning.drivers.openstack.marks import vm_id_of
+from provisioning.drivers.openstack.marks import BOOTED, vm_id_of
 from provisioning.drivers.openstack.observation import host_of
 from provisioning.drivers.openstack.servers import HOST, LAUNCHED, state_of
 from provisioning.drivers.openstack.site import Site
@@ -95,7 +95,7 @@ def _reading(site: Site, vm_id: int, server: JsonMap, figures: JsonMap | None) -
         str(server[HOST] or ""),
         to_micros(site.clock.now()),
         str(MachineState.OFF if state == MachineState.SHELVED else state),
-        f"{server['id']}@{server[HOST]}@{server.get(LAUNCHED)}",
+        _life(server),
         _sum(told, "cpu", "_time"),
         None,
         _memory(site, told),
@@ -106,6 +106,15 @@ def _reading(site: Site, vm_id: int, server: JsonMap, figures: JsonMap | None) -
         memory_mib,
         None,
     )
+
+
+def _life(server: JsonMap) -> str:
+    """Of its counters: they begin anew on another host, after a rebuild or a resize, and when we restart it.
+
+    When others restart it they fall, which says the same.
+    """
+    parts = (server["id"], server[HOST], server.get(LAUNCHED), server["metadata"].get(BOOTED))
+    return "@".join(str(part) for part in parts if part)
 
 
 def _sum(figures: JsonMap, begin: str, *ends: str) -> int | None:

@@ -63,7 +63,7 @@ def _require_dead(site: Site, host: str | None) -> None:
     listed = site.cloud.compute.get("/os-services", binary="nova-compute", host=host or "")["services"]
     for service in listed:
         if service["state"] == "up":
-            raise Refused("Host {host} answers: nothing is evacuated from it.", host=host)
+            raise Refused("Host {host} answers: its machines are migrated, not evacuated.", host=host)
         if not service.get("forced_down"):
             site.cloud.compute.put(f"/os-services/{service['id']}", {"forced_down": True})
 

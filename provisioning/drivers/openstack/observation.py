@@ -5,9 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from provisioning.drivers.openstack.endpoint import JsonMap
 from provisioning.drivers.openstack.marks import labels_of, vm_id_of
-from provisioning.drivers.openstack.servers import HOST, state_of
+from provisioning.drivers.openstack.servers import ATTACHED, HOST, state_of
 from provisioning.drivers.openstack.site import Site
-from provisioning.drivers.openstack.volumes import servers_of
 from provisioning.model import Fault, HostFacts, Machine, Observation
 
 # Asked of Placement at a time, a call per host: it has no list of inventories.
@@ -21,9 +20,10 @@ def observe(site: Site) -> Observation:
     hypervisors = list(site.cloud.compute.pages("/os-hypervisors/detail", "hypervisors"))
     dead = {host_of(each) for each in hypervisors if each["state"] != "up"}
     projects = site.projects.names()
-    volumes = _volumes_by_server(site)
+    # By the servers' word: volumes say nothing of a server that is put aside.
+    volumes = {volume["id"]: volume for volume in site.volumes.every()}
     machines = tuple(
-        _machine(site, server, volumes[server["id"]], projects)
+        _machine(site, server, volumes, projects)
         for server in site.servers.every()
         if server[HOST] not in dead
     )
@@ -36,7 +36,8 @@ def host_of(hypervisor: JsonMap) -> str:
     return str(hypervisor["service"]["host"])
 
 
-def _machine(site: Site, server: JsonMap, volumes: list[JsonMap], projects: dict[str, str]) -> Machine:
+def _machine(site: Site, server: JsonMap, volumes: dict[str, JsonMap], projects: dict[str, str]) -> Machine:
+    attached = [volumes[each["id"]] for each in server.get(ATTACHED, ()) if each["id"] in volumes]
     project = projects.get(server["tenant_id"])
     return Machine(
         server["id"],
@@ -44,7 +45,7 @@ def _machine(site: Site, server: JsonMap, volumes: list[JsonMap], projects: dict
         vm_id_of(server, site.facts.code),
         server[HOST],
         state_of(server),
-        site.size_of(server, volumes),
+        site.size_of(server, attached),
         labels_of(server, project),
         _addresses(server),
     )
@@ -54,14 +55,6 @@ def _addresses(server: JsonMap) -> tuple[str, ...]:
     """Of all its ports, outside addresses too; networks in the order of their names."""
     ports = [port for _, found in sorted((server.get("addresses") or {}).items()) for port in found]
     return tuple(str(port["addr"]) for port in ports)
-
-
-def _volumes_by_server(site: Site) -> dict[str, list[JsonMap]]:
-    found: dict[str, list[JsonMap]] = defaultdict(list)
-    for volume in site.volumes.every():
-        for server_id in servers_of(volume):
-            found[server_id].append(volume)
-    return found
 
 
 def _hosts(site: Site, hypervisors: list[JsonMap]) -> tuple[HostFacts, ...]:

@@ -3,6 +3,7 @@
 from cloudctl.core.clock import parse_instant
 from cloudctl.core.errors import Refused
 from provisioning.drivers.openstack.endpoint import JsonMap
+from provisioning.drivers.openstack.marks import BOOTED
 from provisioning.drivers.openstack.patience import Deadline
 from provisioning.drivers.openstack.servers import HOST, TASK, instant, is_steady, state_of
 from provisioning.drivers.openstack.site import Site
@@ -21,7 +22,7 @@ def start(site: Site, step: Step) -> Applied:
         return _applied(site, server, *RUNS)
     _require_not_aside(step, state)
     waking = {"PAUSED": "unpause", "SUSPENDED": "resume"}.get(server["status"], "os-start")
-    return _acted(site, server, deadline, waking, "ACTIVE", RUNS)
+    return _booted(site, _acted(site, server, deadline, waking, "ACTIVE", RUNS))
 
 
 def stop(site: Site, step: Step) -> Applied:
@@ -43,7 +44,7 @@ def reboot(site: Site, step: Step) -> Applied:
         return Applied(before, server["id"], server[HOST])
     site.servers.act(server["id"], "reboot", {"type": "SOFT"})
     server = site.servers.watched(server, deadline, lambda now: is_steady(now, "ACTIVE"))
-    return _applied(site, server, "reboot")
+    return _booted(site, _applied(site, server, "reboot"))
 
 
 def shelve(site: Site, step: Step) -> Applied:
@@ -79,7 +80,7 @@ def _at_rest(site: Site, step: Step) -> tuple[JsonMap, Deadline]:
 
 def _require_not_aside(step: Step, state: MachineState) -> None:
     if state == MachineState.SHELVED:
-        raise Refused("{name} is put aside: bring it back first.", name=step.name)
+        raise Refused("{name} is put aside; bring it back first.", name=step.name)
 
 
 def _acted(
@@ -88,6 +89,13 @@ def _acted(
     site.servers.act(server["id"], action)
     server = site.servers.watched(server, deadline, lambda now: is_steady(now, status))
     return _applied(site, server, *recorded)
+
+
+def _booted(site: Site, applied: Applied) -> Applied:
+    """Notes that counters began anew; nothing that the cloud lists of a server says so."""
+    assert applied.external_id is not None
+    site.servers.write_metadata(applied.external_id, {BOOTED: applied.at.isoformat()})
+    return applied
 
 
 def _applied(site: Site, server: JsonMap, *actions: str) -> Applied:

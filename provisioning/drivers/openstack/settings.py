@@ -33,7 +33,9 @@ class Settings:
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> "Settings":
-        plain = {key: options[key] for key in _PLAIN if options.get(key) is not None}
+        """options: of the pool; its `openstack` is what only this driver reads."""
+        own = options.get("openstack") or {}
+        plain = {key: own[key] for key in _PLAIN if own.get(key) is not None}
         flavors = {
             (int(each["vcpus"]), int(each["memory_mib"])): str(each["name"])
             for each in options.get("flavors") or ()
@@ -42,7 +44,7 @@ class Settings:
             tiers=dict(options.get("tiers") or {}),
             flavors=flavors,
             ssh_keys=tuple(options.get("ssh_keys") or ()),
-            security_groups=tuple(options.get("security_groups") or ()),
+            security_groups=tuple(own.get("security_groups") or ()),
             **plain,
         )
 

@@ -1,7 +1,6 @@
 """Volumes of our machines: one per storage tier, marked with the machine's id, so none is made twice or left over."""
 
 from collections.abc import Iterator, Mapping
-
 from datetime import datetime
 
 from cloudctl.core.errors import Refused
@@ -92,6 +91,9 @@ class Volumes:
         """Deletes volumes that are attached to nothing, and waits until they are gone."""
         for volume in volumes:
             self.watched_free(volume, deadline)
+            now = self.get(volume["id"])
+            if now is not None and now["status"] == "reserved":
+                self._release(volume)
             self._service.delete(f"/volumes/{volume['id']}")
         for volume in volumes:
             for _ in deadline.looks():
@@ -102,6 +104,12 @@ class Volumes:
                     raise Refused(
                         "Volume {name} failed in the cloud: {status}.", name=now["name"], status=now["status"]
                     )
+
+    def _release(self, volume: JsonMap) -> None:
+        """Ends attachments to a server that is gone: an evacuation or a create that failed leaves them reserved."""
+        asked = {"all_tenants": 1, "volume_id": volume["id"]}
+        for attachment in self._service.get("/attachments", **asked)["attachments"]:
+            self._service.delete(f"/attachments/{attachment['id']}")
 
     def watched_free(self, volume: JsonMap, deadline: Deadline) -> None:
         """A server that is gone may hold its volumes for a moment longer."""
@@ -133,7 +141,3 @@ class Volumes:
                 raise
             return found[0]
         return made
-
-
-def servers_of(volume: JsonMap) -> list[str]:
-    return [attachment["server_id"] for attachment in volume.get("attachments", ())]

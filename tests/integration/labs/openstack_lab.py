@@ -6,7 +6,7 @@
 
 Whoever uses it holds a shared lock for as long as it lives; a keeper process of its own brings the lab up and takes
 it down once nobody holds that lock any more, even if everybody was killed. An OpenStack that `openstack/up.sh` was
-told to bring up by hand is used as it is: CLOUDCTL_OPENSTACK_LAB names its folder.
+told to bring up by hand is used as it is: OPENSTACK_LAB names its folder.
 """
 
 import fcntl
@@ -27,6 +27,7 @@ import pytest
 
 from provisioning.driver import PoolFacts
 
+ROOT = Path(__file__).parents[3]
 SCRIPTS = Path(__file__).parent / "openstack"
 COMPUTES = ("a", "b")
 UP_SECONDS = 420
@@ -39,6 +40,7 @@ class OpenStackLab:
     def __init__(self, base: Path) -> None:
         self.base = base
         self.clouds_yaml = base / "clouds.yaml"
+        self._killed: set[str] = set()
 
     @contextmanager
     def taken(self) -> Iterator[None]:
@@ -58,29 +60,33 @@ class OpenStackLab:
     def facts(self, code: str, folder: Path, **options: Any) -> PoolFacts:
         """A pool on the lab: its image and its network are the only ones."""
         tiers: Mapping[str, str] = {"ssd": "fake", "sata": "bulk"}
-        named = {"cloud": "fake", "tiers": tiers, "deadline_s": 120, **options}
+        named = {"cloud": "fake", "tiers": tiers, "openstack": {"deadline_s": 120, **options}}
         return PoolFacts(code, named, {}, folder, {"tiny": {"source": "tiny"}}, {"office": {}})
 
     def connection(self) -> Any:
         """The SDK's own, for what people do behind our back."""
-        import openstack
+        from openstack.config import OpenStackConfig
+        from openstack.connection import Connection
 
-        return openstack.connect(load_envvars=False, config_files=[str(self.clouds_yaml)], cloud="fake")
+        found = OpenStackConfig(config_files=[str(self.clouds_yaml)], load_envvars=False)
+        return Connection(config=found.get_one("fake"))
 
     def kill_compute(self, host: str) -> None:
         """As a power failure would; the cloud is told at once, as a person who fences it would."""
         pid = int(self._pidfile(host).read_text())
         os.killpg(pid, signal.SIGKILL)
+        self._killed.add(host)
         self._force_down(host, True)
 
     def mend_computes(self) -> None:
         """Starts the killed ones again and waits until they have cleaned up and report."""
-        for host in COMPUTES:
-            if not _is_alive(int(self._pidfile(host).read_text())):
-                script = f'. "{SCRIPTS}/settings.sh" && start_compute {host}'
-                subprocess.run(["bash", "-c", script], env={**os.environ, "BASE": str(self.base)}, check=True)
+        for host in sorted(self._killed):
+            script = f'. "{SCRIPTS}/settings.sh" && start_compute {host}'
+            subprocess.run(["bash", "-c", script], env={**os.environ, "BASE": str(self.base)}, check=True)
             self._force_down(host, False)
-        self._wait_until_up()
+        if self._killed:
+            self._wait_until_up()
+        self._killed.clear()
 
     def clear(self) -> None:
         """Nothing of anybody's is left but the estate the lab began with."""
@@ -90,6 +96,10 @@ class OpenStackLab:
             for address in cloud.network.ips():
                 cloud.network.delete_ip(address)
             _wait_until_empty(lambda: list(cloud.compute.servers(details=False, all_projects=True)))
+            for attachment in cloud.block_storage.get(
+                "/attachments?all_tenants=1", microversion="3.59"
+            ).json()["attachments"]:
+                cloud.block_storage.delete(f"/attachments/{attachment['id']}", microversion="3.59")
             for volume in cloud.block_storage.volumes(all_projects=True):
                 cloud.block_storage.delete_volume(volume.id)
             for group in cloud.compute.get("/os-server-groups", params={"all_projects": "True"}).json()[
@@ -140,7 +150,7 @@ def _wait_until_empty(left: Callable[[], list[Any]]) -> None:
 
 def running_lab() -> OpenStackLab:
     """Skips where root, MariaDB or RabbitMQ are missing; in CI that fails."""
-    given = os.environ.get("CLOUDCTL_OPENSTACK_LAB")
+    given = os.environ.get("OPENSTACK_LAB")
     if given:
         return OpenStackLab(Path(given))
     _require()
@@ -161,7 +171,8 @@ def _require() -> None:
         pytest.skip(reason)
 
 
-_held: list[IO[str]] = []
+# The lock, and the keeper; neither may be let go of before this process ends.
+_held: list[IO[str] | subprocess.Popen[bytes]] = []
 
 
 @cache
@@ -177,12 +188,22 @@ def _started() -> OpenStackLab:
         fcntl.flock(guard, fcntl.LOCK_EX)
         if not (base / "ready").exists():
             with (base / "keeper.log").open("w") as log:
-                command = [sys.executable, __file__, str(base)]
-                subprocess.Popen(
-                    command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
-                )
+                _held.append(_keeper(base, log))
             _wait_for(base)
     return OpenStackLab(base)
+
+
+def _keeper(base: Path, log: IO[str]) -> subprocess.Popen[bytes]:
+    """In a session of its own, so that it outlives whoever started it."""
+    for name in ("ready", "failed"):
+        (base / name).unlink(missing_ok=True)
+    command = [sys.executable, "-m", "tests.integration.labs.openstack_lab", str(base)]
+    keeper = subprocess.Popen(
+        command, cwd=ROOT, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
+    )
+    # It is not ours to wait for.
+    keeper.returncode = 0
+    return keeper
 
 
 def _wait_for(base: Path) -> None:
@@ -195,21 +216,9 @@ def _wait_for(base: Path) -> None:
     pytest.fail(f"the OpenStack lab did not come up: {(base / 'keeper.log').read_text()[-2000:]}")
 
 
-def _is_alive(pid: int) -> bool:
-    try:
-        return (
-            f"{pid} (" in Path(f"/proc/{pid}/stat").read_text()
-            and " Z " not in Path(f"/proc/{pid}/stat").read_text()
-        )
-    except FileNotFoundError:
-        return False
-
-
 def keep(base: Path) -> None:
     """The keeper: up, then down when the last user is gone."""
     environment = {**os.environ, "BASE": str(base), "COMPUTES": " ".join(COMPUTES), "PYTHON": sys.executable}
-    for name in ("ready", "failed"):
-        (base / name).unlink(missing_ok=True)
     subprocess.run([str(SCRIPTS / "down.sh"), "--wipe"], env=environment, check=False)
     up = subprocess.run([str(SCRIPTS / "up.sh")], env=environment, check=False)
     (base / ("ready" if up.returncode == 0 else "failed")).touch()
