@@ -1,8 +1,10 @@
 """The handover sheet on paper: who gets which machines, where they are reached, what they cost, signed by both."""
 
+from decimal import Decimal
+
 from reports.datasets.requests import HandedOver, HandoverReport
 from reports.document import Block, Cell, Column, Document, Facts, Part, SignatureBox, Signatures, Table
-from reports.layouts.wording import Reader, assemble, gib_text, label, named
+from reports.layouts.wording import MIB_PER_GIB, Reader, assemble, label, named
 from reports.notation import NOTHING, instant_text
 
 
@@ -49,13 +51,13 @@ def _machines(report: HandoverReport, reader: Reader) -> Table:
     texts = reader.texts
     return Table(
         "machines",
-        texts.text("Machines"),
+        texts.text("Machines handed over"),
         (
             Column("vm", texts.text("Machine"), "code", 18),
             Column("pool", texts.text("Pool"), "text", 16),
             Column("addresses", texts.text("Addresses"), "code", 24),
             Column("vcpus", texts.text("vCPUs"), "count", 8, is_summed=True),
-            Column("memory_gib", texts.text("Memory, GiB"), "code", 12),
+            Column("memory_gib", texts.text("Memory, GiB"), "number", 12, is_summed=True),
             Column("storage", texts.text("Storage, GiB"), "text", 18),
             Column("image", texts.text("Image"), "code", 14),
             Column("since", texts.text("Held since"), "instant", 18),
@@ -78,7 +80,7 @@ def _row(machine: HandedOver, reader: Reader) -> tuple[Cell, ...]:
         named(machine.pool),
         ", ".join(machine.addresses) or NOTHING,
         size.vcpus if size else 0,
-        gib_text(size.memory_mib) if size else "0",
+        Decimal(size.memory_mib) / MIB_PER_GIB if size else 0,
         storage or "0",
         machine.image or NOTHING,
         machine.since,

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from cloudctl.core.errors import Refused
+from cloudctl.core.estate import people
 from cloudctl.core.money import round_half_up
 from cloudctl.core.quantity import Size, total
 from metering.allocations import current_allocation, size_of
@@ -37,6 +38,7 @@ def read_handover(
     unit = next(unit for unit in estate.units.values() if unit.id == row.unit_id)
     system = next(system for system in estate.systems.values() if system.id == row.system_id)
     pools = {get_pool(session, vm.pool_id) for vm in machines}
+    names = {person.login: person.name for person in people(session, removed=True)}
     return HandoverReport(
         imprint=replace(imprint, simulated_pools=estate.simulated({pool.code for pool in pools})),
         request=number,
@@ -46,17 +48,22 @@ def read_handover(
         contact=unit.contact,
         purpose=row.purpose,
         level=row.level,
-        requested_by=row.requested_by,
+        requested_by=_name(names, row.requested_by),
         requested_at=row.requested_at,
-        decided_by=row.decided_by or "",
+        decided_by=_name(names, row.decided_by),
         decided_at=row.decided_at,
-        executed_by=row.executed_by or "",
+        executed_by=_name(names, row.executed_by),
         executed_at=row.executed_at,
         providers=tuple(sorted({pool.provider for pool in pools if pool.provider})),
         machines=tuple(
             _machine(session, vm, imprint, (estate, book), addresses.get(vm.id, ())) for vm in machines
         ),
     )
+
+
+def _name(names: Mapping[str, str], login: str | None) -> str:
+    """A person by name; a login that nobody has any more, as it is."""
+    return names.get(login or "", login or "")
 
 
 def _machine(
