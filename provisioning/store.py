@@ -206,6 +206,13 @@ def open_steps(
     return [(change, step) for change, step in session.execute(query)]
 
 
+def held_resizes(session: Session) -> list[ChangeStepRow]:
+    """The last resize of each machine, where it is done and its cloud was to keep the way back open."""
+    query = select(ChangeStepRow).where(ChangeStepRow.kind == StepKind.RESIZE, ChangeStepRow.state == "done")
+    last = {row.vm_id: row for row in session.scalars(query.order_by(ChangeStepRow.id))}
+    return [row for row in last.values() if (row.after or {}).get("hold")]
+
+
 def step_of(row: ChangeStepRow, name: str) -> Step:
     """A journalled row as the step it stands for."""
     return Step(StepKind(row.kind), row.vm_id, name, row.before, row.after, row.is_live)

@@ -14,6 +14,7 @@ from cloudctl.operations.machines.resume_changes import resume_changes
 from cloudctl.operations.machines.stamp_owners import stamp_owners
 from cloudctl.operations.requests.execute_request import conclude_ended
 from cloudctl.operations.requests.expire_grants import expire_grants
+from cloudctl.operations.review.confirm_resizes import confirm_resizes
 from cloudctl.operations.review.open_review import open_review
 from cloudctl.operations.review.review_deadlines import pass_review_deadlines
 from cloudctl.operations.review.watch_cases import watch_cases
@@ -83,7 +84,8 @@ def _deadlines(ctx: Context, period: datetime) -> str:
 
 
 def _watch(ctx: Context, period: datetime) -> str:
-    return f"{len(watch_cases(ctx))} cases watched"
+    watched, confirmed = watch_cases(ctx), confirm_resizes(ctx)
+    return f"{len(watched)} cases watched" + (f", {confirmed} resizes confirmed" if confirmed else "")
 
 
 def _deletion(ctx: Context, period: datetime) -> str:

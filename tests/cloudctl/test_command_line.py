@@ -44,6 +44,7 @@ def all_commands():
 
 READ_ONLY = {
     *(
+        "console",
         "list",
         "show",
         "log",

@@ -10,9 +10,11 @@ from cloudctl.core.identity import job_actor
 from cloudctl.core.outbox import notices
 from cloudctl.core.quantity import Size
 from cloudctl.operations.machines.execute_change import ChangeFailed
+from cloudctl.operations.machines.show_change import list_changes, show_change
 from cloudctl.operations.review import order_storage
 from cloudctl.operations.review.answer_case import answer_case
 from cloudctl.operations.review.appeal_case import appeal_case
+from cloudctl.operations.review.confirm_resizes import confirm_resizes
 from cloudctl.operations.review.decide_case import decidable_cases, decide_cases
 from cloudctl.operations.review.execute_case import execute_case
 from cloudctl.operations.review.notify_case import notify_cases
@@ -25,6 +27,8 @@ from cloudctl.operations.review.watch_cases import finish_watch, watch_cases
 from metering.allocations import current_allocation, size_of
 from policies.panel import Answer, Decision
 from policies.store import savings
+from provisioning.drivers.embedded import EmbeddedDriver
+from provisioning.model import Capability
 from provisioning.store import get_pool, get_vm, open_pool_driver
 from tests.cloudctl.reviewed_city import LARGE, City, at
 
@@ -292,6 +296,24 @@ def test_too_little_after_the_cut_proposes_a_rollback_once_and_rolling_back_rest
     assert saving.end == shown["rolled_back_at"]
     with pytest.raises(Refused):
         roll_back_case(city.operator, city.case)
+
+
+def test_where_the_cloud_can_the_way_back_stays_open_until_the_watch_ends(city, monkeypatch):
+    monkeypatch.setattr(EmbeddedDriver, "capabilities", EmbeddedDriver.capabilities | {Capability.HOLD})
+    watched(city)
+    executed = show_case(city.ctx, city.case)["executed_at"]
+    assert last_step(city.ctx)["after"]["hold"] is True
+    assert confirm_resizes(city.operator) == 0, "it is watched"
+    city.use("tax-1", executed, executed + timedelta(days=14), cpu=0.7)
+    city.ctx.clock.move_to(executed + timedelta(days=14, minutes=1))
+    watch_cases(city.operator)
+
+    assert (confirm_resizes(city.operator), confirm_resizes(city.operator)) == (1, 0)
+    assert "hold" not in last_step(city.ctx)["after"]
+
+
+def last_step(ctx):
+    return show_change(ctx, list_changes(ctx)[-1]["change"])["steps"][-1]
 
 
 def test_samples_from_before_the_change_do_not_propose_a_rollback(city):

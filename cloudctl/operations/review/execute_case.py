@@ -23,6 +23,7 @@ from cloudctl.operations.review.case_steps import (
     keep_step,
     step_of,
 )
+from cloudctl.operations.review.confirm_resizes import keeps_way_open
 from cloudctl.operations.review.order_storage import (
     BY_HAND,
     is_storage_due,
@@ -91,7 +92,9 @@ def _steps(ctx: Context, session: Session, row: CaseRow) -> Sequence[Step]:
         return plan_retire(ctx, vm.name).steps
     if row.remedy in BY_HAND:
         after = Size(after.vcpus, after.memory_mib, before.storage_gib)
-    return [] if after == before else [resize_step(vm.id, vm.name, before, after)]
+    if after == before:
+        return []
+    return [resize_step(vm.id, vm.name, before, after, hold=keeps_way_open(ctx, session, vm.pool_id))]
 
 
 def _present(session: Session, row: CaseRow) -> Size:
