@@ -9,7 +9,6 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from cloudctl.core.errors import NotFound
-from cloudctl.core.estate import system_codes, unit_codes
 from cloudctl.core.quantity import Size
 from cloudctl.core.tables import SystemRow, UnitRow
 from policies.requests.course import Course
@@ -200,11 +199,6 @@ def survey_digests(session: Session, system_id: int) -> set[str]:
 def forget_survey(session: Session, system_id: int) -> None:
     """Makes room for the system's next survey."""
     session.execute(delete(SurveyRow).where(SurveyRow.system_id == system_id))
-
-
-def request_names(session: Session) -> tuple[Mapping[int, str], Mapping[int, str]]:
-    """Codes of systems and units by id."""
-    return system_codes(session), unit_codes(session)
 
 
 def size_or_none(document: Mapping[str, Any] | None) -> Size | None:

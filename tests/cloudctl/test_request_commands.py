@@ -356,6 +356,8 @@ def test_a_resize_an_extension_and_a_retirement(call, ctx, home, run_cli, grante
     call("otto", "execute", 3, "--yes")
     assert machines(home, run_cli)[0]["vcpus"] == 6
     (term,) = call("olga", "terms", "-o", "json")
+    vm = json.loads(run_cli(home, "vm", "show", "web-1", "-o", "json", login="olga").stdout)
+    assert (vm["request_numbers"], vm["granted_until"]) == ([1, 2, 3], "2027-06-30")
     assert (term["vm"], term["until"], term["request"]) == ("web-1", "2027-06-30", 3)
     call("wang", "submit", "extend", *tail, "--machine", "web-1", "--until", "2027-06-30", "--yes", code=3)
     call("wang", "submit", "retire", *tail, "--machine", "web-2", "--yes")

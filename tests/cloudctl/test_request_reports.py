@@ -1,14 +1,16 @@
 """What a unit is handed when its request is carried out, and what a year's requests came to, in every format."""
 
 import json
-from datetime import timedelta
+from datetime import date, timedelta
 
 import openpyxl
 import pytest
 
+from cloudctl.core.tables import SystemRow, UnitRow
 from cloudctl.operations.settlement.apply_tariffs import apply_tariffs
 from tests.cloudctl.reviewed_city import TARIFFS
 from tests.provisioning.estate import build_estate
+from tests.reports.test_hostile_names import HOSTILE
 
 NEW = [
     "--purpose",
@@ -93,6 +95,43 @@ def test_a_unit_reads_its_own_sheet_alone(call, done, tmp_path):
     call("nan", "report", "build", "handover", "--request", 1, "--output-dir", tmp_path, code=5)
     call("wang", "report", "build", "requests", "--year", 2026, "--output-dir", tmp_path, code=5)
     assert list(tmp_path.glob("handover*")) == []
+
+
+def test_from_the_empty_form_to_the_handover_sheet(call, ctx, tmp_path):
+    path = tmp_path / "form.xlsx"
+    call("wang", "request", "form", path)
+    book = openpyxl.load_workbook(path)
+    answers = {4: "new", 5: "tax Tax", 6: "Filing", 7: 2, 8: "200 users", 9: date(2026, 12, 1)}
+    for row, answer in answers.items():
+        book.worksheets[0].cell(row, 2, answer)
+    for column, answer in enumerate(("app", 2, "lab Lab", 4, 8, "ssd", 100), 1):
+        book.worksheets[1].cell(2, column, answer)
+    book.save(path)
+    call("wang", "request", "import", path, "--yes")
+    call("olga", "request", "check", 1, "--yes")
+    call("pan", "request", "approve", 1, "--grant", "app,count=1", "--reason", "One will do", "--yes")
+    call("olga", "request", "execute", 1, "--yes")
+    (machine,) = json.loads(call("wang", "vm", "list", "-o", "json").stdout)
+    call("wang", "report", "build", "handover", "--request", 1, "--output-dir", tmp_path)
+
+    assert (machine["vm"], machine["vcpus"], machine["state"]) == ("app-1", 4, "active")
+    assert "app-1" in (tmp_path / "handover-1.html").read_text()
+
+
+@pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
+def test_whatever_a_name_says_it_stays_text(call, ctx, done, tmp_path, name):
+    with ctx.writing() as session:
+        session.query(UnitRow).filter_by(code="fin").one().name = name
+        session.query(SystemRow).filter_by(code="tax").one().name = name
+    formats = ["--format", "html,xlsx", "--output-dir", tmp_path]
+    call("olga", "report", "build", "handover", "--request", 1, *formats)
+    call("olga", "request", "form", tmp_path / "form.xlsx")
+
+    assert "<script>" not in (tmp_path / "handover-1.html").read_text()
+    for file in ("handover-1.xlsx", "form.xlsx"):
+        book = openpyxl.load_workbook(tmp_path / file)
+        texts = [cell for sheet in book.worksheets for row in sheet.iter_rows() for cell in row]
+        assert not [cell.value for cell in texts if cell.data_type == "f" and "SUM" not in str(cell.value)]
 
 
 def test_a_year_on_paper(call, done, tmp_path):

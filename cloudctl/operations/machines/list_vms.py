@@ -14,6 +14,7 @@ from cloudctl.operations.context import Context
 from cloudctl.operations.machines.plan_change import seen_machine
 from metering.allocations import current_allocations, history_of
 from metering.tables import AllocationRow
+from policies.requests.store import machine_requests, term_of
 from provisioning.store import every, find_pool, find_vm, open_steps, vms
 from provisioning.tables import PoolRow, VmRow
 
@@ -52,6 +53,8 @@ def show_vm(ctx: Context, name: str) -> dict[str, Any]:
             "external_id": row.external_id,
             "image": row.image,
             "network": row.network,
+            "request_numbers": list(machine_requests(session, row.id)),
+            "granted_until": term.until.isoformat() if (term := term_of(session, row.id)) else None,
         }
         history = _history(session, row, _Names.read(session))
     if row.shelved_at is not None and row.state == "shelved":

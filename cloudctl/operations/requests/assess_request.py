@@ -75,12 +75,8 @@ def assess(
 ) -> Assessment:
     """Judges a request for these items: those asked for, or those to be granted."""
     machines = machines_by_name(session, [name for item in items for name in item.names])
-    held = {
-        vm.name: size_of(allocation)
-        for vm_id, allocation in current_allocations(session).items()
-        for vm in machines.values()
-        if vm.id == vm_id
-    }
+    present = current_allocations(session)
+    held = {vm.name: size_of(present[vm.id]) for vm in machines.values() if vm.id in present}
     more = _added(row, items, held)
     fen = monthly_fen(ctx, session, row, items, held)
     known = known_estate(ctx, session, but=row.id)
