@@ -18,8 +18,10 @@ from cloudctl.operations.machines.rebuild_owners import plan_rebuilding
 from metering.allocations import current_allocations
 from provisioning.drivers.embedded.faults import Faults, StepFault, write_faults
 from provisioning.steps import create_step
-from provisioning.store import find_vm, open_pool_driver, pools, vm_names
+from provisioning.store import find_vm, keep_vm_ids_ahead, open_pool_driver, pools, vm_names
+from provisioning.tables import VmRow
 from reports.forms.adoption_sheet import column_of
+from tests.provisioning.estate import build_estate, planned_vm
 
 ESTATE = """version: 1
 site: {name: 试验市, timezone: Asia/Shanghai, currency: CNY, language: en}
@@ -240,7 +242,7 @@ def test_after_losing_the_ledger_metadata_says_who_owns_what(ctx, home, run_cli,
 
     fresh = tmp_path / "fresh"
     assert run_cli(fresh, "init").exit_code == 0
-    shutil.copy(home / "cloudctl.toml", fresh / "cloudctl.toml")
+    (fresh / "cloudctl.toml").write_text('[clock]\nmode = "driven"\n')
     shutil.copy(home / "clock", fresh / "clock")
     assert run_cli(fresh, "inventory", "apply", tmp_path / "estate.yaml", "--yes").exit_code == 0
     shutil.copytree(home / "clouds", fresh / "clouds", dirs_exist_ok=True)
@@ -258,6 +260,17 @@ def test_after_losing_the_ledger_metadata_says_who_owns_what(ctx, home, run_cli,
     assert run_cli(fresh, "vm", "adopt", "--rebuild", "--yes").exit_code == 5, (
         "there is nothing left to adopt"
     )
+
+
+def test_after_rows_with_ids_of_their_own_the_next_id_is_a_new_one(ctx):
+    estate = build_estate(ctx)
+    with ctx.writing() as session:
+        session.add(
+            VmRow(id=50, uuid="u", name="kept", pool_id=estate.lab, system_id=estate.tax, state="planned")
+        )
+        session.flush()
+        keep_vm_ids_ahead(session)
+    assert planned_vm(ctx, "next", estate.lab, estate.tax) == 51
 
 
 def test_rebuilding_leaves_what_carries_no_owner(ctx, three):
