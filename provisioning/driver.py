@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from cloudctl.core.clock import Clock
 from cloudctl.core.errors import Message, Refused
-from provisioning.model import Applied, Capability, Console, Measurement, Observation, Step
+from provisioning.model import Applied, Capability, Console, Measurement, Observation, Probe, Step
 
 # name -> dotted path of the class; loaded when a pool of that kind is opened.
 DRIVERS = {
@@ -89,6 +89,15 @@ class Consoled(Protocol):
 
     def console(self, vm_id: int) -> Console:
         """How to reach the machine's console now. Refused when it has none or does not run."""
+        ...
+
+
+@runtime_checkable
+class Probed(Protocol):
+    """A cloud whose hosts can be tried."""
+
+    def probe(self, host: str) -> tuple[Probe, ...]:
+        """Boots something tiny on the host in every way there may be; nothing of it stays."""
         ...
 
 

@@ -92,6 +92,18 @@ class Console:
 
 
 @dataclass(frozen=True, slots=True)
+class Probe:
+    """Whether guests of one kind really run on a host. is_offered: the host says so. reason: why it does not work."""
+
+    kind: str
+    is_offered: bool
+    works: bool
+    seconds: float | None = None
+    reason: Literal["", "never_got_there", "refused"] = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Fault:
     """Why something could not be seen: a host, or one machine of it. reason: a word of the catalogue."""
 

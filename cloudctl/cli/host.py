@@ -16,6 +16,7 @@ from cloudctl.operations.estate import show_estate
 from cloudctl.operations.machines.drain_host import drain_host, plan_drain, plan_undrain, undrain_host
 from cloudctl.operations.machines.evacuate_host import evacuate_host, plan_evacuation
 from cloudctl.operations.machines.host_plan import HostPlan
+from cloudctl.operations.machines.probe_host import probe_host
 from cloudctl.operations.machines.show_change import ChangeOutcome
 from provisioning.executor import Entry
 
@@ -30,6 +31,8 @@ HOSTS = (
     "vcpus",
     "memory_mib",
 )
+
+PROBE_COLUMNS = ("kind", "is_offered", "works", "seconds", "reason", "detail")
 
 
 @click.group(cls=TranslatedGroup, examples=["cloudctl host list", "cloudctl host drain gov/n1 --dry-run"])
@@ -54,6 +57,26 @@ def show_host(run: Run, code: str, output: str) -> None:
     """Show a host and its machines."""
     with run.open() as ctx:
         show_record(show_estate.show_host(ctx, code), output, ctx.site.zone)
+
+
+@host.command(
+    "probe",
+    cls=TranslatedCommand,
+    examples=["cloudctl host probe gov/n1", "cloudctl host probe n1 -o json"],
+)
+@click.argument("code")
+@output_option
+@click.pass_obj
+def probe_command(run: Run, code: str, output: str) -> None:
+    """Boot something tiny on a host and say which kinds of guests really run there."""
+    with run.open() as ctx:
+        rows = probe_host(ctx, code)
+        if output == "table":
+            rows = [
+                {**row, "reason": ctx.texts.label("probe_reason", row["reason"]) if row["reason"] else ""}
+                for row in rows
+            ]
+        show_list(rows, output, PROBE_COLUMNS, ctx.site.zone)
 
 
 @host.command(

@@ -360,3 +360,10 @@ def test_a_storage_pool_that_is_full_or_missing_is_named(lab, pool, image):
         driver.apply(create_step(1, "m", Size(1, 160, {"ssd": 10**6}), host="a"))
     assert "GiB of ssd" in str(refusal.value.problems[0])
     assert machines(driver) == {} and volumes(lab) == []
+
+
+def test_a_probe_tells_what_runs_from_what_is_only_said_to_run(lab, pool):
+    found = {result.kind: result for result in pool.driver().probe("a")}
+    assert found["qemu"].works and found["qemu"].seconds < 20
+    assert found["kvm"].works or found["kvm"].reason or not found["kvm"].is_offered
+    assert volumes(lab) == [] and lab.connect("a").listAllDomains() == []

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from cloudctl.core.clock import Clock
 from cloudctl.core.errors import CloudctlError, Problem, Refused, Unreachable
 from provisioning.driver import PoolFacts
-from provisioning.drivers.libvirt import adoption, creation, movement, power, removal, resize
+from provisioning.drivers.libvirt import adoption, creation, movement, power, probing, removal, resize
 from provisioning.drivers.libvirt.archive import Archive
 from provisioning.drivers.libvirt.definition import Found
 from provisioning.drivers.libvirt.failures import HostSilent
@@ -25,6 +25,7 @@ from provisioning.model import (
     Console,
     Measurement,
     Observation,
+    Probe,
     Step,
     StepKind,
 )
@@ -91,6 +92,11 @@ class LibvirtDriver:
             raise Refused("{name} is not running.", name=name)
         uri = self._hosts[there.host].settings.uri
         return Console("command", ("virsh", "-c", uri, "console", name))
+
+    def probe(self, host: str) -> tuple[Probe, ...]:
+        """Which domain types really run guests on a host."""
+        self._require_host(host)
+        return self._on(host, probing.probe)
 
     def close(self) -> None:
         for host in self._hosts.values():
