@@ -106,6 +106,9 @@ class OpenStackLab:
                 "server_groups"
             ]:
                 cloud.compute.delete(f"/os-server-groups/{group['id']}")
+            for project in cloud.identity.projects():
+                if project.name not in ("admin", "service"):
+                    cloud.identity.delete_project(project)
             _wait_until_empty(lambda: list(cloud.block_storage.volumes(details=False, all_projects=True)))
 
     def _pidfile(self, host: str) -> Path:

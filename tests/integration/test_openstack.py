@@ -1,0 +1,192 @@
+"""The whole way on a real OpenStack with the real command: projects, life, loss, evacuation, nothing left."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cloudctl.core.clock import SystemClock
+from cloudctl.core.quantity import Size
+from provisioning.driver import open_driver
+from provisioning.steps import create_step, delete_step, resize_step
+from tests.integration.labs.openstack_lab import running_lab
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE7wq0hJmH1Xy7C0xL5o1Rk5dQ0m1z0mW7Cq6c5l5p2K someone@example"
+
+
+@pytest.fixture
+def lab():
+    lab = running_lab()
+    with lab.taken():
+        try:
+            yield lab
+        finally:
+            lab.mend_computes()
+            lab.clear()
+
+
+class Site:
+    """A home with an inventory of one OpenStack pool, and the installed command on it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.home, self.file = folder / "home", folder / "inventory.yaml"
+        self.run("init")
+
+    def run(self, *arguments, wanted=0):
+        command = [str(Path(sys.executable).with_name("cloudctl")), "--home", str(self.home), "--lang", "en"]
+        done = subprocess.run(
+            [*command, *map(str, arguments)], capture_output=True, text=True, timeout=400, check=False
+        )
+        assert done.returncode == wanted, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout + (done.stderr if wanted else "")
+
+    def json(self, *arguments):
+        return json.loads(self.run(*arguments, "-o", "json"))
+
+    def apply(self, *vms, **settings):
+        document = {
+            "version": 1,
+            "units": [{"code": "fin", "name": "Finance"}, {"code": "hr", "name": "Personnel"}],
+            "systems": [
+                {"code": "tax", "name": "Tax", "unit": "fin"},
+                {"code": "jobs", "name": "Jobs", "unit": "hr"},
+            ],
+            "pools": [
+                {
+                    "code": "os1",
+                    "name": "Cloud",
+                    "driver": "openstack",
+                    "cloud": "fake",
+                    "tiers": {"ssd": "fake", "sata": "bulk"},
+                    "ssh_keys": [KEY],
+                    "openstack": {"project_prefix": "gov-", "deadline_s": 120, **settings},
+                }
+            ],
+            "hosts": [{"code": code, "pool": "os1"} for code in "ab"],
+            "images": [{"code": "debian12", "pool": "os1", "source": "tiny"}],
+            "networks": [{"code": "office", "pool": "os1"}],
+            "vms": [{"pool": "os1", **vm} for vm in vms],
+        }
+        # JSON is YAML.
+        self.file.write_text(json.dumps(document))
+        self.run("inventory", "apply", self.file, "--yes", "--force")
+
+
+def machine(name, system, vcpus=2, **storage):
+    storage_gib = {"ssd": 20, **storage}
+    return {
+        "name": name,
+        "system": system,
+        "vcpus": vcpus,
+        "memory_mib": vcpus * 2048,
+        "storage_gib": storage_gib,
+    }
+
+
+def projects(cloud):
+    return {project.id: project.name for project in cloud.identity.projects()}
+
+
+def servers(cloud):
+    return {server.name: server for server in cloud.compute.servers(all_projects=True)}
+
+
+def test_two_units_machines_live_and_go_by_the_command_alone(lab, tmp_path):
+    site = Site(tmp_path)
+    site.apply(
+        machine("tax-1", "tax", sata=30),
+        machine("tax-2", "tax"),
+        machine("jobs-1", "jobs"),
+        floating="outside",
+    )
+    with lab.connection() as cloud:
+        names, made = projects(cloud), servers(cloud)
+        assert {name: names[server.project_id] for name, server in made.items()} == {
+            "tax-1": "gov-fin",
+            "tax-2": "gov-fin",
+            "jobs-1": "gov-hr",
+        }
+        assert made["tax-1"].compute_host != made["tax-2"].compute_host, "a system's machines stay apart"
+        assert made["tax-1"].flavor.name == "gov.2c4g" and made["tax-1"].metadata["cloudctl_system"] == "tax"
+        assert len(list(cloud.network.ips())) == 3
+        quota = cloud.compute.get(f"/os-quota-sets/{made['tax-1'].project_id}", microversion="2.79").json()
+        assert quota["quota_set"]["cores"] == 4
+    assert site.json("inventory", "drift") == []
+
+    site.run("vm", "resize", "tax-1", "--vcpus", 4, "--storage", "sata=40", "--yes")
+    assert site.json("vm", "show", "tax-1")["vcpus"] == 4
+    site.run("vm", "resize", "tax-1", "--vcpus", 2, "--yes")
+    site.run("vm", "stop", "tax-2", "--yes")
+    assert site.json("vm", "show", "tax-2")["power"] == "off"
+    site.run("vm", "start", "tax-2", "--yes")
+    site.run("vm", "migrate", "jobs-1", "--yes")
+    assert site.run("vm", "console", "jobs-1").startswith("http")
+    assert site.json("inventory", "drift") == []
+    site.run("meter", "sweep")
+
+    with lab.connection() as cloud:
+        cloud.compute.delete_server(servers(cloud)["jobs-1"].id)
+    found = site.json("inventory", "drift")
+    assert [(each["kind"], each["vm"]) for each in found] == [("not_seen", "jobs-1")]
+
+    site.run("vm", "retire", "tax-2", "--yes")
+    assert servers_states(lab)["tax-2"].startswith("SHELVED")
+    site.run("vm", "restore", "tax-2", "--yes")
+    for name in ("tax-1", "tax-2", "jobs-1"):
+        site.run("vm", "retire", name, "--now", "--yes")
+    assert_nothing_is_left(lab)
+
+
+def servers_states(lab):
+    with lab.connection() as cloud:
+        return {name: server.status for name, server in servers(cloud).items()}
+
+
+def assert_nothing_is_left(lab):
+    with lab.connection() as cloud:
+        assert servers(cloud) == {}
+        assert list(cloud.block_storage.volumes(all_projects=True)) == []
+        assert list(cloud.network.ips()) == []
+        assert [port for port in cloud.network.ports() if port.device_owner.startswith("compute")] == []
+        groups = cloud.compute.get("/os-server-groups", params={"all_projects": "True"}).json()[
+            "server_groups"
+        ]
+        assert groups == []
+
+
+def test_a_dead_hosts_machines_start_elsewhere_and_once(lab, tmp_path):
+    site = Site(tmp_path)
+    site.apply(machine("tax-1", "tax"), machine("jobs-1", "jobs"))
+    with lab.connection() as cloud:
+        dead = servers(cloud)["tax-1"].compute_host
+    lab.kill_compute(dead)
+    site.run("host", "evacuate", f"os1/{dead}", "--fenced", "killed by the test", "--yes")
+    lab.mend_computes()
+    with lab.connection() as cloud:
+        now = servers(cloud)
+    assert {server.compute_host for server in now.values()} == {"a", "b"} - {dead}
+    assert {server.status for server in now.values()} == {"ACTIVE"}
+    assert site.json("inventory", "drift") == []
+
+
+def test_a_held_resize_waits_and_goes_back_when_asked(lab, tmp_path):
+    driver = open_driver("openstack", lab.facts("held", tmp_path), SystemClock())
+    small, large = Size(2, 4096, {"ssd": 20}), Size(4, 8192, {"ssd": 20})
+    try:
+        driver.apply(create_step(7, "held-1", small, host="a", system="tax", unit="fin"))
+        held = driver.apply(resize_step(7, "held-1", small, large, hold=True))
+        assert servers_states(lab) == {"held-1": "VERIFY_RESIZE"}
+        assert driver.apply(resize_step(7, "held-1", small, large, hold=True)) == held
+        driver.apply(resize_step(7, "held-1", large, small))
+        assert servers_states(lab) == {"held-1": "ACTIVE"}
+        assert [each.size for each in driver.observe().machines] == [small]
+        driver.apply(resize_step(7, "held-1", small, large, hold=True))
+        driver.apply(resize_step(7, "held-1", small, large))
+        assert servers_states(lab) == {"held-1": "ACTIVE"}
+        assert [each.size for each in driver.observe().machines] == [large]
+        driver.apply(delete_step(7, "held-1", large, "a"))
+        assert_nothing_is_left(lab)
+    finally:
+        driver.close()
