@@ -102,6 +102,15 @@ class Probed(Protocol):
 
 
 @runtime_checkable
+class Readmitting(Protocol):
+    """A cloud that keeps by itself that a host was fenced, and must be told when it may use it again."""
+
+    def readmit(self, host: str) -> None:
+        """Told before: nothing. Refused while the host has not cleaned up what was started elsewhere."""
+        ...
+
+
+@runtime_checkable
 class Attended(Protocol):
     """A simulated cloud: nobody has hands there, so what people report to have done at its consoles it does itself."""
 

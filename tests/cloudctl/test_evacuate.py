@@ -15,6 +15,7 @@ from cloudctl.operations.machines.plan_change import opened_drivers
 from cloudctl.operations.machines.plan_vm import plan_stop
 from cloudctl.operations.usage.collect_usage import sweep
 from cloudctl.operations.usage.pool_measurements import readings_once
+from provisioning.drivers.embedded import EmbeddedDriver
 from provisioning.drivers.embedded.faults import Faults, StepFault, write_faults
 from provisioning.store import find_host
 from tests.cloudctl.test_drain import made, where
@@ -122,3 +123,19 @@ def test_a_machine_that_is_read_on_two_hosts_counts_once(ctx, estate):
 
 def replace_host(reading, host):
     return reading._replace(host=host)
+
+
+def test_a_cloud_that_keeps_a_host_fenced_by_itself_is_told_that_it_is_back(ctx, estate, monkeypatch):
+    die(ctx, "n1")
+    evacuate_host(ctx, plan_evacuation(ctx, "n1"), FENCED)
+    told = []
+
+    def readmit(driver, host):
+        told.append(host)
+        die(ctx)
+
+    monkeypatch.setattr(EmbeddedDriver, "readmit", readmit, raising=False)
+    undrain_host(ctx, plan_undrain(ctx, "n1"), "repaired")
+    assert told == ["n1"]
+    with ctx.reading() as session:
+        assert find_host(session, "n1")[1].accepting

@@ -19,9 +19,16 @@ from cloudctl.operations.machines.host_plan import (
     occupants,
     sharing,
 )
-from cloudctl.operations.machines.plan_change import Seen, require_capabilities, require_free, seen_pool
+from cloudctl.operations.machines.plan_change import (
+    Seen,
+    opened_drivers,
+    require_capabilities,
+    require_free,
+    seen_pool,
+)
 from cloudctl.operations.machines.show_change import ChangeOutcome
 from metering.allocations import current_allocations, size_of
+from provisioning.driver import Readmitting
 from provisioning.executor import Entry
 from provisioning.model import MachineState, Step
 from provisioning.steps import evacuate_step, migrate_step
@@ -78,10 +85,14 @@ def plan_undrain(ctx: Context, code: str, *, back: bool = False) -> HostPlan:
         if host.accepting:
             raise Refused("Host {host} is open already.", host=_name(pool, host))
         _require_finished(session, host)
-    seen = seen_pool(ctx, pool.id)
+    with opened_drivers(ctx, [pool.id]) as drivers:
+        driver = drivers[pool.id]
+        seen, is_told = Seen(driver.capabilities, driver.observe()), isinstance(driver, Readmitting)
     with ctx.reading() as session:
         pool, host = find_host(session, code)
         if (host.closed or {}).get("fenced"):
+            if not is_told:
+                _require_answer(pool, host, seen)
             return HostPlan(_name(pool, host), tuple(_cleared(session, pool, host, seen)))
         return _return(ctx, session, pool, host, seen) if back else HostPlan(_name(pool, host), ())
 
@@ -91,6 +102,7 @@ def undrain_host(
 ) -> ChangeOutcome | None:
     """The host takes machines again. A fenced one only when nothing is left of what was started elsewhere."""
     ctx.actor.require(Role.OPERATOR)
+    _readmit(ctx, plan.host)
     with ctx.writing() as session:
         _, host = find_host(session, plan.host)
         _require_finished(session, host)
@@ -152,10 +164,25 @@ def _away(row: VmRow, seen: Seen) -> Step:
     return migrate_step(row.id, row.name, row.host, None, is_live=is_running)
 
 
-def _cleared(session: Session, pool: PoolRow, host: HostRow, seen: Seen) -> list[Step]:
+def _require_answer(pool: PoolRow, host: HostRow, seen: Seen) -> None:
     facts = next((each for each in seen.observation.hosts if each.code == host.code), None)
     if facts is None or not facts.is_up:
         raise Refused("Host {host} does not answer yet.", host=_name(pool, host))
+
+
+def _readmit(ctx: Context, code: str) -> None:
+    """Tells the cloud of a fenced host, where it wants to be told, that it may use the host again."""
+    with ctx.reading() as session:
+        pool, host = find_host(session, code)
+    if not (host.closed or {}).get("fenced"):
+        return
+    with opened_drivers(ctx, [pool.id]) as drivers:
+        driver = drivers[pool.id]
+        if isinstance(driver, Readmitting):
+            driver.readmit(host.code)
+
+
+def _cleared(session: Session, pool: PoolRow, host: HostRow, seen: Seen) -> list[Step]:
     left = by_id(seen.observation, host.code)
     elsewhere = [row for row in vms(session, pool_id=pool.id, states=["active"]) if row.host != host.code]
     steps = [evacuate_step(row.id, row.name, host.code, row.host) for row in elsewhere if row.id in left]

@@ -88,6 +88,9 @@ class OpenStackDriver:
         given = site.cloud.compute.post(f"/servers/{server['id']}/remote-consoles", body)
         return Console("url", url=str(given["remote_console"]["url"]))
 
+    def readmit(self, host: str) -> None:
+        moving.readmit(self._site, host)
+
     def close(self) -> None:
         site = self.__dict__.pop("_site", None)
         if site is not None:

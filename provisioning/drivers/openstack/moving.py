@@ -58,6 +58,13 @@ def evacuate(site: Site, step: Step) -> Applied:
     return _applied(site, server, ("evacuate",))
 
 
+def readmit(site: Site, host: str) -> None:
+    """The cloud may use a fenced host again; it refuses until the host has cleaned up what was started elsewhere."""
+    for service in site.cloud.compute.get("/os-services", binary="nova-compute", host=host)["services"]:
+        if service.get("forced_down"):
+            site.cloud.compute.put(f"/os-services/{service['id']}", {"forced_down": False})
+
+
 def _require_dead(site: Site, host: str | None) -> None:
     """The cloud refuses to evacuate from a host that it believes alive; one that answers is left alone."""
     listed = site.cloud.compute.get("/os-services", binary="nova-compute", host=host or "")["services"]
