@@ -15,7 +15,7 @@ from provisioning.drivers.libvirt.storage import remove_volume, storage_pool, wr
 from provisioning.drivers.libvirt.workplace import Workplace
 from provisioning.model import Probe
 
-# Hardware needs a fifth of a second and emulation about one; a busy host some times that.
+# Even emulation needs but a second or so; a busy host some times that.
 ENOUGH_SECONDS = 20.0
 TYPES = ("kvm", "qemu")
 
