@@ -49,12 +49,15 @@ def survey() -> None:
 )
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--overwrite", is_flag=True, help="Replace a file of that name.")
+@click.option("--dry-run", is_flag=True, help="Make the form and write no file.")
 @click.option("--yes", "-y", is_flag=True, help="Accepted as everywhere; making a form asks nothing.")
 @click.pass_obj
-def form(run: Run, file: Path, overwrite: bool, yes: bool) -> None:
+def form(run: Run, file: Path, overwrite: bool, dry_run: bool, yes: bool) -> None:
     """Make the empty form of a migration survey, in the language of the call."""
     with run.open() as ctx:
-        say("The form lies in {path}.", path=str(make_form(ctx, SURVEY_FORM, file, overwrite=overwrite)))
+        make_form(ctx, SURVEY_FORM, file, overwrite=overwrite, dry_run=dry_run)
+        if not dry_run:
+            say("The form lies in {path}.", path=str(file))
 
 
 @survey.command(

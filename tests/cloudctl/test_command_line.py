@@ -43,6 +43,9 @@ def all_commands():
 
 
 READ_ONLY = {
+    "totals",
+    "terms",
+    "forecast",
     *(
         "console",
         "list",

@@ -204,6 +204,10 @@ def test_a_resize_leaves_empty_what_stays(call, form, ctx):
 
 
 def test_a_form_is_not_written_over(call, form):
+    form.unlink()
+    call("form", form, "--dry-run")
+    assert not form.exists()
+    call("form", form)
     call("form", form, code=5)
     call("form", form, "--overwrite")
     call("form", "/dev/null/form.xlsx", code=6)

@@ -21,13 +21,17 @@ SEPARATOR = " "
 EQUIPMENT_KINDS = ("server", "storage", "network", "power", "other")
 
 
-def make_form(ctx: Context, form: Form, path: Path, *, overwrite: bool = False) -> Path:
+def make_form(
+    ctx: Context, form: Form, path: Path, *, overwrite: bool = False, dry_run: bool = False
+) -> None:
     """Refused when there is such a file; Unreachable when it cannot be written."""
     if path.exists() and not overwrite:
         raise Refused("There is a file {path} already.", path=str(path))
     with ctx.reading() as session:
         mark = Mark(form.kind, VERSION, home_mark(session), ctx.texts.language)
         content = write_form(form, mark, _choices(ctx, session), ctx.texts)
+    if dry_run:
+        return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
@@ -35,7 +39,6 @@ def make_form(ctx: Context, form: Form, path: Path, *, overwrite: bool = False) 
         raise Unreachable(
             "The form cannot be written to {path}: {reason}", path=str(path), reason=failure.strerror
         ) from None
-    return path
 
 
 def home_mark(session: Session) -> str:
