@@ -7,7 +7,6 @@ import pytest
 
 from cloudctl.core.errors import Refused, Unreachable
 from cloudctl.core.quantity import Size
-from cloudctl.operations.machines import drain_host as draining
 from cloudctl.operations.machines.drain_host import drain_host, plan_drain, plan_undrain, undrain_host
 from cloudctl.operations.machines.execute_change import begin_change, change_machines
 from cloudctl.operations.machines.find_drift import find_drift
@@ -153,6 +152,7 @@ def test_the_commands_show_plan_and_progress(ctx, estate, run_cli):
     assert set(where(ctx).values()) == {"n1", "n2"}, "a dry run moves nothing"
     assert run_cli(ctx.home, "host", "drain", "lab/n1", "--yes").exit_code == 0
     shown = json.loads(run_cli(ctx.home, "host", "show", "lab/n1", "-o", "json").stdout)
-    assert (shown["draining"], shown["vms"]) == (True, [])
+    assert (shown["draining"], shown["vms"], shown["fenced"]) == (True, [], False)
+    assert shown["closed_by"] == ctx.actor.login
+    assert run_cli(ctx.home, "host", "show", "lab/n1").exit_code == 0
     assert run_cli(ctx.home, "host", "undrain", "lab/n1", "--back", "--yes").exit_code == 0
-    assert draining.__doc__

@@ -115,9 +115,18 @@ def show_host(ctx: Context, code: str) -> Row:
     """A host by "POOL/CODE", or by its code where only one pool has it. NotFound."""
     row = _one(list_hosts(ctx), code, "There is no host “{code}”.")
     with ctx.reading() as session:
-        held, pool = _Held.read(session), store.find_pool(session, row["pool"])
+        held = _Held.read(session)
+        pool, host = store.find_host(session, f"{row['pool']}/{row['code']}")
         names = held.names(lambda item: _stands_on(held.machines[item.vm_id], pool.id, row["code"]))
-    return {**row, "vms": names}
+        closed = host.closed or {}
+    return {
+        **row,
+        "closed_by": closed.get("by"),
+        "closed_at": closed.get("at"),
+        "closed_reason": closed.get("reason"),
+        "fenced": bool(closed.get("fenced")),
+        "vms": names,
+    }
 
 
 def list_images(ctx: Context) -> list[Row]:
