@@ -153,6 +153,6 @@ def test_the_commands_show_plan_and_progress(ctx, estate, run_cli):
     assert run_cli(ctx.home, "host", "drain", "lab/n1", "--yes").exit_code == 0
     shown = json.loads(run_cli(ctx.home, "host", "show", "lab/n1", "-o", "json").stdout)
     assert (shown["draining"], shown["vms"], shown["fenced"]) == (True, [], False)
-    assert shown["closed_by"] == ctx.actor.login
+    assert shown["shut_by"] == ctx.actor.login
     assert run_cli(ctx.home, "host", "show", "lab/n1").exit_code == 0
     assert run_cli(ctx.home, "host", "undrain", "lab/n1", "--back", "--yes").exit_code == 0

@@ -121,9 +121,9 @@ def show_host(ctx: Context, code: str) -> Row:
         closed = host.closed or {}
     return {
         **row,
-        "closed_by": closed.get("by"),
-        "closed_at": closed.get("at"),
-        "closed_reason": closed.get("reason"),
+        "shut_by": closed.get("by"),
+        "shut_at": closed.get("at"),
+        "shut_reason": closed.get("reason"),
         "fenced": bool(closed.get("fenced")),
         "vms": names,
     }
