@@ -42,11 +42,15 @@ def import_(run: Run, files: tuple[Path, ...], output: str, dry_run: bool, yes: 
     """Take in filled-in forms: all of them, or none."""
     with run.open() as ctx:
         steps = import_requests(rehearsal(ctx), files)
+        count = sum(step.is_new for step in steps)
+        if dry_run or not count:
+            show_steps(ctx, steps, output, are_numbered=False)
+            if not count:
+                say("These forms are in already; there is nothing to do.")
+            return
+        confirm("Hand {count} request(s) in?", yes=yes, count=count)
+        steps = import_requests(ctx, files)
         show_steps(ctx, steps, output)
-        if not any(step.is_new for step in steps):
-            say("These forms are in already; there is nothing to do.")
-        elif not dry_run:
-            confirm("Hand {count} request(s) in?", yes=yes, count=sum(step.is_new for step in steps))
-            for step in import_requests(ctx, files):
-                if step.is_new:
-                    say("Request {request} is handed in.", request=step.request)
+        for step in steps:
+            if step.is_new:
+                say("Request {request} is handed in.", request=step.request)

@@ -26,9 +26,18 @@ def asking_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return output_option(function)
 
 
-def show_steps(ctx: "Context", steps: Sequence[RequestStep], output: str) -> None:
+def show_steps(
+    ctx: "Context", steps: Sequence[RequestStep], output: str, *, are_numbered: bool = True
+) -> None:
+    """are_numbered False: those that are not in yet have no number."""
     rows = [
-        {"request": s.request, "kind": str(s.kind), "unit": s.unit, "system": s.system, "state": str(s.state)}
+        {
+            "request": s.request if are_numbered or not s.is_new else None,
+            "kind": str(s.kind),
+            "unit": s.unit,
+            "system": s.system,
+            "state": str(s.state),
+        }
         for s in steps
     ]
     labels = {"kind": "request_kind", "state": "request_state"}

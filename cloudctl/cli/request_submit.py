@@ -101,11 +101,14 @@ def submit(
         old if old != Migration() else None,
     )
     with run.open() as ctx:
-        show_steps(ctx, [submit_request(rehearsal(ctx), draft, wishes, _place)], output)
+        # Its number is known when it is in: a rehearsed one may go to somebody else.
+        rehearsed = submit_request(rehearsal(ctx), draft, wishes, _place)
         if dry_run:
+            show_steps(ctx, [rehearsed], output, are_numbered=False)
             return
         confirm("Hand the request in?", yes=yes)
         step = submit_request(ctx, draft, wishes, _place)
+        show_steps(ctx, [step], output)
         say("Request {request} is handed in.", request=step.request)
 
 

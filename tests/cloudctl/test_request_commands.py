@@ -51,9 +51,19 @@ def call(estate, home, run_cli):
 
 
 @pytest.fixture
-def asked(call):
-    call("wang", "submit", "new", "--system", "tax", *NEW, "--machine", WEB, "--yes")
-    return call("wang", "list", "-o", "json")[-1]["request"]
+def ask(call):
+    """ask("new", …): the number of the request of system tax; ask(…, login="olga")."""
+
+    def submit(kind, *args, login="wang"):
+        words = ["submit", kind, "--system", "tax", *NEW, *args, "--yes", "-o", "json"]
+        return call(login, *words)[0]["request"]
+
+    return submit
+
+
+@pytest.fixture
+def asked(ask):
+    return ask("new", "--machine", WEB)
 
 
 @pytest.fixture
@@ -144,13 +154,13 @@ def test_who_has_a_part_in_it_does_not_decide(call, checked, login, words):
     assert shown(call, checked)["state"] == "checked"
 
 
-def test_nobody_decides_their_own_request_nor_the_one_they_checked(call, estate):
-    call("both", "submit", "new", "--system", "tax", *NEW, "--machine", WEB, "--yes")
-    call("olga", "check", 1, "--yes")
-    assert "nobody decides their own" in call("both", "approve", 1, "--yes", code=5).stderr
-    call("olga", "submit", "new", "--system", "tax", *NEW, "--machine", WEB.replace("web", "app"), "--yes")
-    call("both", "check", 2, "--yes")
-    assert "somebody else must decide" in call("both", "approve", 2, "--yes", code=5).stderr
+def test_nobody_decides_their_own_request_nor_the_one_they_checked(call, ask, estate):
+    first = ask("new", "--machine", WEB, login="both")
+    call("olga", "check", first, "--yes")
+    assert "nobody decides their own" in call("both", "approve", first, "--yes", code=5).stderr
+    second = ask("new", "--machine", WEB.replace("web", "app"), login="olga")
+    call("both", "check", second, "--yes")
+    assert "somebody else must decide" in call("both", "approve", second, "--yes", code=5).stderr
 
 
 def test_who_granted_does_not_carry_out(call, asked):
@@ -240,26 +250,26 @@ def test_a_dry_run_and_a_missing_yes_change_nothing(call, checked):
     assert shown(call, checked)["state"] == "granted"
 
 
-def test_a_grant_keeps_its_room_until_it_lapses(call, ctx, home, run_cli, estate):
+def test_a_grant_keeps_its_room_until_it_lapses(call, ask, ctx, home, run_cli, estate):
     """Three hosts of 64 GiB: two machines of 60 are granted, so one more fits, and a second does not."""
     big = "pool=lab,vcpus=4,memory-gib=60"
-    call("wang", "submit", "new", "--system", "tax", *NEW, "--machine", f"big,count=2,{big}", "--yes")
-    call("olga", "check", 1, "--yes")
-    call("pan", "approve", 1, "--yes")
-    call("wang", "submit", "new", "--system", "tax", *NEW, "--machine", f"more,count=2,{big}", "--yes")
-    found = call("olga", "check", 2, "--dry-run", "-o", "json")
+    first = ask("new", "--machine", f"big,count=2,{big}")
+    call("olga", "check", first, "--yes")
+    call("pan", "approve", first, "--yes")
+    second = ask("new", "--machine", f"more,count=2,{big}")
+    found = call("olga", "check", second, "--dry-run", "-o", "json")
     assert not found["passed"]
     assert any(row["subject"] == "capacity" and row["verdict"] == "bad" for row in found["findings"])
-    call("olga", "check", 2, "--yes")
-    assert "cannot be granted so" in call("pan", "approve", 2, "--yes", code=5).stderr
+    call("olga", "check", second, "--yes")
+    assert "cannot be granted so" in call("pan", "approve", second, "--yes", code=5).stderr
     ctx.clock.advance(timedelta(days=61))
-    assert "lapsed" in call("otto", "execute", 1, "--yes", code=5).stderr
+    assert "lapsed" in call("otto", "execute", first, "--yes", code=5).stderr
     call("olga", "expire", "--yes")
-    assert shown(call, 1)["state"] == "expired"
-    call("pan", "approve", 2, "--yes")
+    assert shown(call, first)["state"] == "expired"
+    call("pan", "approve", second, "--yes")
 
 
-def test_others_are_placed_around_a_grant(call, ctx, as_person, estate):
+def test_others_are_placed_around_a_grant(call, ask, ctx, as_person, estate):
     from cloudctl.core.errors import Refused
     from cloudctl.core.quantity import Size
     from cloudctl.operations.machines.plan_change import plan_change
@@ -267,43 +277,23 @@ def test_others_are_placed_around_a_grant(call, ctx, as_person, estate):
     from tests.provisioning.estate import planned_vm
 
     big = Size(4, 60 * 1024)
-    call(
-        "wang",
-        "submit",
-        "new",
-        "--system",
-        "tax",
-        *NEW,
-        "--machine",
-        "big,count=3,pool=lab,vcpus=4,memory-gib=60",
-        "--yes",
-    )
-    call("olga", "check", 1, "--yes")
+    first = ask("new", "--machine", "big,count=3,pool=lab,vcpus=4,memory-gib=60")
+    call("olga", "check", first, "--yes")
     steps = [create_step(planned_vm(ctx, "other", estate.lab, estate.land), "other", big)]
     assert plan_change(ctx, steps).steps
-    call("pan", "approve", 1, "--yes")
+    call("pan", "approve", first, "--yes")
     with pytest.raises(Refused):
         plan_change(ctx, steps)
-    call("otto", "execute", 1, "--yes")
+    call("otto", "execute", first, "--yes")
 
 
-def test_a_quota_holds_and_counts_what_is_reserved(call, home, granted):
+def test_a_quota_holds_and_counts_what_is_reserved(call, ask, home, granted):
     path = home / "quotas.yaml"
     path.write_text("quotas: [{unit: fin, vcpus: 6, memory_gib: 64}]\n")
     call("wang", "quota", "apply", path, "--yes", code=5)
     call("olga", "quota", "apply", path, "--yes")
-    call(
-        "wang",
-        "submit",
-        "new",
-        "--system",
-        "tax",
-        *NEW,
-        "--machine",
-        "app,pool=lab,vcpus=3,memory-gib=4",
-        "--yes",
-    )
-    found = call("olga", "check", 2, "--dry-run", "-o", "json")
+    second = ask("new", "--machine", "app,pool=lab,vcpus=3,memory-gib=4")
+    found = call("olga", "check", second, "--dry-run", "-o", "json")
     (over,) = [row for row in found["findings"] if row["verdict"] == "bad"]
     assert over["text"] == "Over the unit's quota of vCPUs: 4 held and reserved, 3 more, 6 allowed."
     (row,) = call("wang", "quota", "list", "-o", "json")
@@ -327,69 +317,59 @@ def test_a_budget_that_does_not_suffice_stands_against_a_grant(call, home, run_c
     assert "100.00 is left" in call("pan", "approve", checked, "--yes", code=5).stderr
 
 
-def test_equipment_that_works_needs_a_reason(call, ctx, estate):
+def test_equipment_that_works_needs_a_reason(call, ask, ctx, estate):
     with ctx.writing() as session:
         session.add(
             EquipmentRow(code="srv", unit_id=1, kind="server", condition="working", yearly_cost_fen={})
         )
-    call("wang", "submit", "new", "--system", "tax", *NEW, "--machine", WEB, "--equipment", "srv", "--yes")
-    assert "cannot be granted" in call("olga", "check", 1, "--yes").stderr
-    assert "srv still works" in call("pan", "approve", 1, "--yes", code=5).stderr
-    call("olga", "check", 1, "--reason", "The room is given up", "--yes")
-    call("pan", "approve", 1, "--yes")
+    first = ask("new", "--machine", WEB, "--equipment", "srv")
+    assert "cannot be granted" in call("olga", "check", first, "--yes").stderr
+    assert "srv still works" in call("pan", "approve", first, "--yes", code=5).stderr
+    call("olga", "check", first, "--reason", "The room is given up", "--yes")
+    call("pan", "approve", first, "--yes")
 
 
-def test_a_resize_an_extension_and_a_retirement(call, ctx, home, run_cli, granted):
+def test_a_resize_an_extension_and_a_retirement(call, ask, ctx, home, run_cli, granted):
     call("otto", "execute", granted, "--yes")
     ctx.clock.advance(timedelta(days=1))
     tail = ["--system", "tax", *NEW]
-    call("wang", "submit", "resize", *tail, "--machine", "web-1,vcpus=8", "--yes")
-    call("wang", "submit", "extend", *tail, "--machine", "web-1", "--until", "2027-12-31", "--yes")
-    for number in (2, 3):
+    second = ask("resize", "--machine", "web-1,vcpus=8")
+    third = ask("extend", "--machine", "web-1", "--until", "2027-12-31")
+    for number in (second, third):
         call("olga", "check", number, "--yes")
     for vcpus, words in ((1, "takes away what it holds"), (2, "has that size already")):
         less = ["--grant", f"web-1,vcpus={vcpus}", "--reason", "Less"]
-        assert words in call("pan", "approve", 2, *less, "--yes", code=5).stderr
-    call("pan", "approve", 2, "--grant", "web-1,vcpus=6", "--reason", "Enough", "--yes")
-    call("pan", "approve", 3, "--until", "2027-06-30", "--reason", "Half a year", "--yes")
-    call("otto", "execute", 2, "--yes")
-    call("otto", "execute", 3, "--yes")
+        assert words in call("pan", "approve", second, *less, "--yes", code=5).stderr
+    call("pan", "approve", second, "--grant", "web-1,vcpus=6", "--reason", "Enough", "--yes")
+    call("pan", "approve", third, "--until", "2027-06-30", "--reason", "Half a year", "--yes")
+    call("otto", "execute", second, "--yes")
+    call("otto", "execute", third, "--yes")
     assert machines(home, run_cli)[0]["vcpus"] == 6
     (term,) = call("olga", "terms", "-o", "json")
     vm = json.loads(run_cli(home, "vm", "show", "web-1", "-o", "json", login="olga").stdout)
-    assert (vm["request_numbers"], vm["granted_until"]) == ([1, 2, 3], "2027-06-30")
-    assert (term["vm"], term["until"], term["request"]) == ("web-1", "2027-06-30", 3)
+    assert (vm["request_numbers"], vm["granted_until"]) == ([granted, second, third], "2027-06-30")
+    assert (term["vm"], term["until"], term["request"]) == ("web-1", "2027-06-30", third)
     call("wang", "submit", "extend", *tail, "--machine", "web-1", "--until", "2027-06-30", "--yes", code=3)
-    call("wang", "submit", "retire", *tail, "--machine", "web-2", "--yes")
-    call("olga", "check", 4, "--yes")
-    call("pan", "approve", 4, "--yes")
-    call("otto", "execute", 4, "--yes")
+    fourth = ask("retire", "--machine", "web-2")
+    call("olga", "check", fourth, "--yes")
+    call("pan", "approve", fourth, "--yes")
+    call("otto", "execute", fourth, "--yes")
     assert all(row["vcpus"] is None for row in machines(home, run_cli) if row["vm"] == "web-2")
     (year,) = call("olga", "totals", "-o", "json")
     assert (year["asked"]["vcpus"], year["granted"]["vcpus"]) == (8 + 6, 4 + 4)
 
 
-def test_a_pool_that_others_run_gets_a_work_order(call, ctx, home, run_cli, estate):
+def test_a_pool_that_others_run_gets_a_work_order(call, ask, ctx, home, run_cli, estate):
     declared_vm(ctx, "p", estate)
-    call(
-        "wang",
-        "submit",
-        "new",
-        "--system",
-        "tax",
-        *NEW,
-        "--machine",
-        "ext,pool=pub,vcpus=2,memory-gib=4",
-        "--yes",
-    )
-    call("olga", "check", 1, "--yes")
-    call("pan", "approve", 1, "--yes")
-    assert "Work orders are out" in call("otto", "execute", 1, "--yes").stderr
-    assert shown(call, 1)["state"] == "executing"
+    first = ask("new", "--machine", "ext,pool=pub,vcpus=2,memory-gib=4")
+    call("olga", "check", first, "--yes")
+    call("pan", "approve", first, "--yes")
+    assert "Work orders are out" in call("otto", "execute", first, "--yes").stderr
+    assert shown(call, first)["state"] == "executing"
     ctx.clock.advance(timedelta(hours=3))
     done_at = ctx.clock.now() - timedelta(hours=1)
-    call("otto", "execute", 1, "--done-at", done_at.isoformat(), "--yes")
-    assert shown(call, 1)["state"] == "done"
+    call("otto", "execute", first, "--done-at", done_at.isoformat(), "--yes")
+    assert shown(call, first)["state"] == "done"
     (row,) = [row for row in machines(home, run_cli) if row["vm"] == "ext"]
     assert parse_instant(row["held_since"]) == done_at
 
