@@ -28,6 +28,7 @@ ROOT = Path(__file__).parents[2]
 SUITES = (
     "tests/cloudctl/test_apply_inventory.py",
     "tests/cloudctl/test_migrations.py",
+    "tests/cloudctl/test_request_commands.py",
     "tests/cloudctl/test_review_course.py",
     "tests/cloudctl/test_settle_month.py",
     "tests/cloudctl/test_settle_adjust.py",
