@@ -85,7 +85,7 @@ def _asked(
     """The server as the cloud accepted it; asked for once, however often this is called."""
     storage = wanted_size(step).storage_gib
     there = site.volumes.of(mark)
-    made = site.volumes.made(mark, project, step.name, storage, recipe["imageRef"], there)
+    made = site.volumes.made(mark, project, step.name, storage, recipe["imageRef"], there, step.after)
     ready = {tier: site.volumes.watched(volume, deadline, "available") for tier, volume in made.items()}
     boot = site.settings.boot_tier_of(storage)
     body = {

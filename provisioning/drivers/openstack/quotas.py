@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from threading import Lock
 from typing import TypeVar
 
@@ -33,10 +34,11 @@ class Quotas:
             return ask()
         with self._lock:
             waiting = self._asked.setdefault(project.project_id, Counter())
+            is_alone = not +waiting
             waiting.update(more)
         try:
             for number in range(TRIES):
-                self._raise(project)
+                self.settle(project.project_id)
                 try:
                     return ask()
                 except Rejected as refusal:
@@ -45,42 +47,43 @@ class Quotas:
         finally:
             with self._lock:
                 waiting.subtract(more)
+                is_last = not +waiting
+            if is_last and not is_alone:
+                # What others asked for while it was theirs to come was counted twice. No reason to fail: it was done.
+                with suppress(Rejected):
+                    self.settle(project.project_id)
         raise AssertionError("the last try returns or raises")
 
     def settle(self, project_id: str) -> None:
-        """After something went: what is left, and what is being asked for."""
+        """Exactly what the project has, and what is being asked for."""
         with self._lock:
-            self._set(project_id, is_raise=False)
-
-    def _raise(self, project: Cloud) -> None:
-        with self._lock:
-            self._set(project.project_id, is_raise=True)
+            self._set(project_id)
 
     def _is_kept(self, project: Cloud) -> bool:
         return self._keeps and project is not self._cloud
 
-    def _set(self, project_id: str, *, is_raise: bool) -> None:
+    def _set(self, project_id: str) -> None:
         waiting = self._asked.get(project_id, Counter())
         compute = self._cloud.compute.get(f"/os-quota-sets/{project_id}/detail")["quota_set"]
-        wanted = _limits(compute, waiting, _COMPUTE, is_raise)
+        wanted = _limits(compute, waiting, _COMPUTE)
         wanted |= {name: UNLIMITED for name in _COUNTED if compute.get(name, {}).get("limit") != UNLIMITED}
         if wanted:
             self._cloud.compute.put(f"/os-quota-sets/{project_id}", {"quota_set": {**wanted, "force": True}})
         volume = self._cloud.volumes.get(f"/os-quota-sets/{project_id}", usage="true")["quota_set"]
-        wanted = _limits(volume, waiting, _VOLUME, is_raise)
+        wanted = _limits(volume, waiting, _VOLUME)
         if wanted:
             self._cloud.volumes.put(f"/os-quota-sets/{project_id}", {"quota_set": wanted})
 
 
 def _limits(
-    quotas: dict[str, dict[str, int]], waiting: Counter[str], names: tuple[str, ...], is_raise: bool
+    quotas: dict[str, dict[str, int]], waiting: Counter[str], names: tuple[str, ...]
 ) -> dict[str, int]:
-    """What has to change. One without limit was set so by somebody, and stays; raising lowers nothing."""
+    """What has to change. One without limit was set so by somebody, and stays."""
     changed = {}
     for name in names:
         kept = quotas[name]
         wanted = kept["in_use"] + kept.get("reserved", 0) + waiting[name]
-        if kept["limit"] not in (UNLIMITED, wanted) and not (is_raise and kept["limit"] > wanted):
+        if kept["limit"] not in (UNLIMITED, wanted):
             changed[name] = wanted
     return changed
 

@@ -33,5 +33,8 @@ def clear(
         site.servers.remove(server["id"])
         site.servers.watched_away(server, deadline)
     site.addresses.remove(mark, server_id)
-    site.volumes.remove(site.volumes.of(mark), deadline)
+    volumes = site.volumes.of(mark)
+    # The volumes know the system of a server that somebody else deleted.
+    system = system or next((labels_of(volume, None).get("system") for volume in volumes), None)
+    site.volumes.remove(volumes, deadline)
     site.groups.remove_empty(system)

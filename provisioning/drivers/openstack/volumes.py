@@ -41,8 +41,13 @@ class Volumes:
         storage_gib: Mapping[str, int],
         image: str | None,
         existing: list[JsonMap],
+        owner: Mapping[str, object] | None = None,
     ) -> dict[str, JsonMap]:
-        """A volume per tier, those of an earlier try among them; the boot tier's made from the image."""
+        """A volume per tier, those of an earlier try among them; the boot tier's made from the image.
+
+        owner: a step's `after`, for whom the volumes are.
+        """
+        marks = mark.metadata(owner)
         boot = self._settings.boot_tier_of(storage_gib)
         there = {volume["metadata"].get(TIER): volume for volume in existing}
         made: dict[str, JsonMap] = {}
@@ -50,7 +55,9 @@ class Volumes:
             if not self._settings.is_local(tier):
                 origin = image if tier == boot else None
                 found = there.get(tier)
-                made[tier] = found or self._make(mark, project, f"{name}-{tier}", tier, gib, origin)
+                made[tier] = found or self._make(
+                    mark, project, f"{name}-{tier}", gib, origin, {**marks, TIER: tier}
+                )
         return made
 
     def watched(self, volume: JsonMap, deadline: Deadline, *statuses: str, gib: int | None = None) -> JsonMap:
@@ -124,19 +131,21 @@ class Volumes:
             ):
                 return
 
-    def _make(self, mark: Mark, project: Cloud, name: str, tier: str, gib: int, image: str | None) -> JsonMap:
+    def _make(
+        self, mark: Mark, project: Cloud, name: str, gib: int, image: str | None, marks: Mapping[str, str]
+    ) -> JsonMap:
         body = {
             "name": name,
             "size": gib,
-            "volume_type": self._settings.volume_type(tier),
-            "metadata": {**mark.metadata(), TIER: tier},
+            "volume_type": self._settings.volume_type(marks[TIER]),
+            "metadata": dict(marks),
             **({"imageRef": image} if image else {}),
         }
         try:
             made: JsonMap = project.volumes.post("/volumes", {"volume": body})["volume"]
         except Lost:
             pause(2)
-            found = [volume for volume in self.of(mark) if volume["metadata"].get(TIER) == tier]
+            found = [volume for volume in self.of(mark) if volume["metadata"].get(TIER) == marks[TIER]]
             if not found:
                 raise
             return found[0]
