@@ -26,15 +26,18 @@ def reserve_granted(
     """
     for row in standing_grants(session, now, but=but):
         if row.kind == RequestKind.NEW:
-            _place(promised, list(_wishes(row, pool)))
+            _place(promised, list(_wishes(session, row, pool)))
         elif row.kind == RequestKind.RESIZE:
             promised.taken.extend(_grown(session, row, pool))
 
 
-def _wishes(row: RequestRow, pool: PoolRow) -> Iterator[Wish]:
-    for item in items_of(row):
-        if item.pool == pool.code and item.size is not None:
-            for name in item.names:
+def _wishes(session: Session, row: RequestRow, pool: PoolRow) -> Iterator[Wish]:
+    """What an earlier, failed try has made and kept needs no room any more."""
+    items = [item for item in items_of(row) if item.pool == pool.code]
+    made = machines_by_name(session, [name for item in items for name in item.names])
+    for item in items:
+        for name in item.names:
+            if item.size is not None and (name not in made or made[name].state == "planned"):
                 yield Wish(name, row.system_id, item.size)
 
 
