@@ -100,6 +100,8 @@ def list_(
     """List requests: what was asked and granted."""
     with run.open() as ctx:
         rows = list_requests(ctx, RequestQuery(unit, state, kind, is_open))
+        if output == "table":
+            rows = [row | {"reduction_rate": _percent(row["reduction_rate"])} for row in rows]
         show_list(rows, output, COLUMNS, ctx.site.zone, LABELS)
 
 
@@ -161,11 +163,15 @@ def totals(run: Run, year: int | None, output: str) -> None:
 
 def _total_row(row: Mapping[str, Any]) -> dict[str, Any]:
     """Sizes as asked / granted, the rate in percent."""
-    asked, granted, rate = row["asked"], row["granted"], row["reduction_rate"]
+    asked, granted = row["asked"], row["granted"]
     return {
         **row,
         "vcpus": f"{asked['vcpus']} / {granted['vcpus']}",
         "memory_mib": f"{asked['memory_mib']} / {granted['memory_mib']}",
         "storage_gib": f"{sum(asked['storage_gib'].values())} / {sum(granted['storage_gib'].values())}",
-        "reduction_rate": None if rate is None else f"{rate * 100:.2f}%",
+        "reduction_rate": _percent(row["reduction_rate"]),
     }
+
+
+def _percent(rate: float | None) -> str | None:
+    return None if rate is None else f"{rate * 100:.2f}%"

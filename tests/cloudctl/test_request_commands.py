@@ -126,6 +126,7 @@ def test_asked_granted_and_cut_are_kept_and_added_up(call, granted):
     assert (row["asked"]["vcpus"], row["granted"]["vcpus"], row["vcpus_reduction_rate"]) == (8, 4, 0.5)
     table = call("olga", "totals")
     assert "23.59%" in table.stdout
+    assert "23.59%" in call("olga", "list").stdout
     assert call("olga", "totals", "--year", "2025", "-o", "json") == []
 
 
