@@ -35,10 +35,10 @@ def openstack_pool(folder: Path) -> Iterator[tuple[OpenStackLab, WallClock, Call
         return opened[-1]
 
     with lab.taken():
+        lab.clear()
         try:
             yield lab, clock, opener
         finally:
             for driver in opened:
                 driver.close()
             lab.mend_computes()
-            lab.clear()

@@ -20,11 +20,11 @@ KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE7wq0hJmH1Xy7C0xL5o1Rk5dQ0m1z0mW7Cq6
 def lab():
     lab = running_lab()
     with lab.taken():
+        lab.clear()
         try:
             yield lab
         finally:
             lab.mend_computes()
-            lab.clear()
 
 
 class Site:
@@ -147,7 +147,7 @@ def servers_states(lab):
 def assert_nothing_is_left(lab):
     with lab.connection() as cloud:
         assert servers(cloud) == {}
-        assert list(cloud.block_storage.volumes(all_projects=True)) == []
+        assert [volume.metadata for volume in cloud.block_storage.volumes(all_projects=True)] == []
         assert list(cloud.network.ips()) == []
         assert [port for port in cloud.network.ports() if port.device_owner.startswith("compute")] == []
         groups = cloud.compute.get("/os-server-groups", params={"all_projects": "True"}).json()[

@@ -47,13 +47,15 @@ def _created(site: Site, step: Step, mark: Mark, deadline: Deadline) -> Applied:
         server = site.quotas.within(
             project,
             asked_by(wanted_size(step), volumes=len(wanted_size(step).storage_gib)),
-            lambda: _asked(site, step, mark, project, recipe, asked_at, deadline),
+            # To the end: the cloud counts a server only some time after it accepted it, and checks again then.
+            lambda: _watched(
+                site, step, mark, _asked(site, step, mark, project, recipe, asked_at, deadline), deadline
+            ),
         )
     except Refused:
         # Volumes may stand already, and a group that was made for this machine alone.
         removal.clear(site, mark, None, deadline, text_of(step.after, "system"))
         raise
-    server = _watched(site, step, mark, server, deadline)
     try:
         site.addresses.give(mark, project, server["id"])
     except Refused:

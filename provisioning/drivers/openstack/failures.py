@@ -15,10 +15,6 @@ class Rejected(Refused):
         self.status = status
         self.reason = reason
 
-    @property
-    def is_about_quota(self) -> bool:
-        return self.status in (403, 413) and "uota" in self.reason
-
 
 class Lost(Unreachable):
     """A request that creates something went out and its answer did not come back: it may have been done."""

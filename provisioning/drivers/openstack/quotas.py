@@ -6,6 +6,7 @@ from contextlib import suppress
 from threading import Lock
 from typing import TypeVar
 
+from cloudctl.core.errors import Refused
 from cloudctl.core.quantity import Size
 from provisioning.drivers.openstack.cloud import Cloud
 from provisioning.drivers.openstack.failures import Rejected
@@ -41,8 +42,9 @@ class Quotas:
                 self.settle(project.project_id)
                 try:
                     return ask()
-                except Rejected as refusal:
-                    if not refusal.is_about_quota or number == TRIES - 1:
+                except Refused as refusal:
+                    # Nova says so at once, or by a server in ERROR.
+                    if "uota exceeded" not in str(refusal) or number == TRIES - 1:
                         raise
         finally:
             with self._lock:

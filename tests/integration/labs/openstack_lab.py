@@ -89,7 +89,7 @@ class OpenStackLab:
         self._killed.clear()
 
     def clear(self) -> None:
-        """Nothing of anybody's is left but the estate the lab began with."""
+        """Nothing is left but the estate the lab began with, whatever a test that was killed left behind."""
         with self.connection() as cloud:
             for server in cloud.compute.servers(all_projects=True):
                 cloud.compute.delete_server(server.id, force=False)
