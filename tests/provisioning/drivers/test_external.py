@@ -20,6 +20,6 @@ def test_it_takes_orders_and_nothing_else(tmp_path):
 
 
 def test_a_driver_this_install_does_not_carry_is_refused_with_those_it_does(tmp_path):
-    with pytest.raises(Refused, match="no driver “libvirt”") as refusal:
-        open_driver("libvirt", PoolFacts("gov", {}, {}, tmp_path), SystemClock())
+    with pytest.raises(Refused, match="no driver “vmware”") as refusal:
+        open_driver("vmware", PoolFacts("gov", {}, {}, tmp_path), SystemClock())
     assert "embedded, external" in str(refusal.value.hint)
