@@ -7,10 +7,6 @@ runs the change and is SIGKILLed at its n-th point (before and after each ledger
 after each call of a driver); a second child resumes it (--late: an hour later). WORK/whole is the run nobody
 killed. The parent runs the change once on a copy of its own before, so that its children find everything loaded and
 compiled; it has no database open when it forks. Prints the number of points.
-
-    python killed_run.py HOME CHANGE --count | --at POINT
-
-For clouds that cannot be copied: runs the change in HOME itself, and prints its points, or dies at that one.
 """
 
 import os
@@ -144,18 +140,5 @@ def in_child(work: Callable[[], None], wanted: int) -> None:
         raise SystemExit(f"a child ended with {os.waitstatus_to_exitcode(status)}, not {wanted}")
 
 
-def on_the_spot(home: Path, change_id: int, point: int | None) -> None:
-    """One run of a change in its own home, counted or killed."""
-    if point is not None:
-        run(home, change_id, killer(point))
-        return
-    run(home, change_id, count_into(home / "points"))
-    sys.stdout.write(f"{len((home / 'points').read_text())}\n")
-
-
 if __name__ == "__main__":
-    if "--count" in sys.argv or "--at" in sys.argv:
-        at = int(sys.argv[sys.argv.index("--at") + 1]) if "--at" in sys.argv else None
-        on_the_spot(Path(sys.argv[1]), int(sys.argv[2]), at)
-        sys.exit()
     main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), "--late" in sys.argv)

@@ -43,7 +43,10 @@ def roll_back_case(
 
 
 def planned_rollback(ctx: Context, number: int) -> list[Step]:
-    """The step that restores the earlier size, or brings the machine back; none when one is under way. Refused as rolling back would be."""
+    """The step that restores the earlier size or brings the machine back; none when one is under way.
+
+    Refused as rolling back would be.
+    """
     ctx.actor.require(Role.OPERATOR)
     with ctx.reading() as session:
         row = find_case(session, number)
