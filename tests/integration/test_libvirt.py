@@ -162,3 +162,39 @@ def size_of(site):
 
 def drift(site):
     return site.json("inventory", "drift")
+
+
+def test_a_host_is_emptied_dies_and_its_machines_start_elsewhere(lab, site):
+    site.apply({"name": "tax-1", **SMALL}, {"name": "tax-2", **SMALL})
+    for name in ("tax-1", "tax-2"):
+        host = site.vm(name)["host"]
+        lab.wait_for_guest(host, name)
+    site.run("host", "drain", "gov/b", "--yes")
+    assert [site.vm(name)["host"] for name in ("tax-1", "tax-2")] == ["a", "a"]
+    assert lab.connect("b").listAllDomains() == []
+    site.run("host", "undrain", "gov/b", "--yes")
+    site.run("vm", "migrate", "tax-2", "--to", "b", "--yes")
+    assert site.vm("tax-2")["host"] == "b" and site.vm("tax-2")["power"] == "running"
+    assert drift(site) == []
+
+    lab.hosts["b"].die()
+    site.run("host", "evacuate", "gov/b", "--fenced", "killed by this test", "--yes")
+    assert site.vm("tax-2")["host"] == "a" and site.vm("tax-2")["power"] == "running"
+    lab.mend()
+    assert drift(site) == [], "what the dead host kept is not the machine"
+    assert lab.connect("b").lookupByName("tax-2").isActive() == 0
+    for name in ("tax-1", "tax-2"):
+        site.run("vm", "retire", name, "--now", "--yes")
+    assert volumes(lab) == []
+    assert all(lab.connect(code).listAllDomains() == [] for code in lab.hosts)
+
+
+def test_a_request_of_bad_hosts_and_images_is_told_in_words(lab, site):
+    told = site.run("host", "probe", "gov/none", wanted=4)
+    assert "none" in told
+    site.apply({"name": "tax-1", **SMALL})
+    image = {"code": "tiny", "pool": "gov", "source": "nowhere.qcow2", "sha256": "0" * 64}
+    with pytest.raises(AssertionError) as failure:
+        site.apply({"name": "tax-1", **SMALL}, {"name": "tax-3", "image": "tiny", **SMALL}, images=[image])
+    assert "nowhere.qcow2 cannot be read" in str(failure.value)
+    assert volumes(lab) == ["tax-1-1-seed.iso", "tax-1-1-ssd.qcow2"]

@@ -1,6 +1,6 @@
 """A throw-away lab of privileged libvirtd daemons on this machine: hosts of real QEMU guests, emulated (TCG).
 
-    with libvirt_lab(folder, "ab") as lab:      # folder: short, for paths of sockets end at 107 bytes
+    with libvirt_lab("ab") as lab:
         lab.uri("a"), lab.pool_facts(state_folder)
 
 Each daemon lives in a mount namespace of its own, in which every path that libvirt has compiled in lies below the
@@ -16,7 +16,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,8 @@ from provisioning.driver import PoolFacts
 
 ROOT = Path(__file__).parents[3]
 GUEST = ROOT / "build" / "labs" / "libvirt-guest"
+# What a daemon found out about QEMU, which takes it many seconds; kept for the next one.
+KNOWN = ROOT / "build" / "labs" / "libvirt-capabilities"
 PREPARE = Path(__file__).parent / "libvirt_guest" / "prepare.sh"
 PLACES = {
     "etc": "/etc/libvirt",
@@ -82,6 +84,8 @@ class Daemon:
         self._process: subprocess.Popen[bytes] | None = None
         for name in PLACES:
             (base / name).mkdir(parents=True)
+        if KNOWN.exists():
+            shutil.copytree(KNOWN, self.capabilities)
         (base / "etc" / "qemu.conf").write_text(QEMU_CONF)
         (base / "etc" / "libvirtd.conf").write_text(
             f'auth_unix_rw = "none"\nunix_sock_rw_perms = "0700"\nhost_uuid = "{uuid.uuid4()}"\n'
@@ -90,6 +94,10 @@ class Daemon:
         for name, line in (("passwd", ACCOUNT), ("group", GROUP)):
             text = Path("/etc", name).read_text()
             (base / name).write_text(text if "libvirt-qemu:" in text else f"{text}{line}\n")
+
+    @property
+    def capabilities(self) -> Path:
+        return self.base / "cache" / "qemu" / "capabilities"
 
     def start(self) -> None:
         binds = [(self.base / name, place) for name, place in PLACES.items()]
@@ -206,7 +214,10 @@ class LibvirtLab:
         return libvirt.open(self.uri(code))
 
     def host_options(self) -> dict[str, dict[str, Any]]:
-        return {code: {"uri": self.uri(code), "domain_type": "qemu"} for code in self.hosts}
+        return {
+            code: {"uri": self.uri(code), "domain_type": "qemu", "migrate_uri": "tcp://127.0.0.1"}
+            for code in self.hosts
+        }
 
     def pool_facts(self, state_folder: Path, **settings: Any) -> PoolFacts:
         """A pool of all hosts whose guests boot the tiny kernel. settings: of the libvirt driver."""
@@ -270,11 +281,24 @@ class LibvirtLab:
     def stop(self) -> None:
         for daemon in self.hosts.values():
             daemon.die()
+        found = next(iter(self.hosts.values())).capabilities
+        if found.exists() and not KNOWN.exists():
+            fresh = Path(tempfile.mkdtemp(dir=_made(KNOWN.parent))) / "capabilities"
+            shutil.copytree(found, fresh)
+            with suppress(OSError):
+                fresh.rename(KNOWN)
+            shutil.rmtree(fresh.parent, ignore_errors=True)
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 @contextmanager
 def libvirt_lab(codes: str = "ab") -> Iterator[LibvirtLab]:
     """A running lab; at the end nothing of it is left."""
+    # A short path: those of sockets end at 107 bytes.
     base = Path(tempfile.mkdtemp(prefix="lv", dir="/tmp"))
     lab = LibvirtLab(base, codes)
     try:
