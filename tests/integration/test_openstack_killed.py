@@ -1,0 +1,72 @@
+"""A step on OpenStack whose process is killed before or after any of its requests ends as if nobody had been killed."""
+
+import subprocess
+import sys
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from provisioning.model import MachineState
+from tests.integration.killed_openstack import LARGE, SMALL, STEPS, opened
+from tests.integration.labs.openstack_lab import running_lab
+
+ROOT = Path(__file__).parents[2]
+BEFORE = {"create": (), "resize": ("create",), "shelve": ("create",), "delete": ("create", "resize")}
+
+
+@pytest.fixture
+def lab():
+    lab = running_lab()
+    with lab.taken():
+        lab.clear()
+        yield lab
+
+
+def is_killed(lab, folder, step, number):
+    command = [sys.executable, "-W", "ignore", "-m", "tests.integration.killed_openstack"]
+    done = subprocess.run(
+        [*command, str(lab.base), str(folder), step, str(number)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert done.returncode in (0, -9), done.stderr
+    return done.returncode == -9
+
+
+def what_there_is(lab):
+    """How many servers, volumes and ports of machines the cloud has."""
+    with lab.connection() as cloud:
+        ports = [port for port in cloud.network.ports() if port.device_owner.startswith("compute")]
+        servers = list(cloud.compute.servers(details=False, all_projects=True))
+        return len(servers), len(list(cloud.block_storage.volumes(all_projects=True))), len(ports)
+
+
+ENDS = {
+    "create": (SMALL, MachineState.RUNNING, (1, 1, 1)),
+    "resize": (LARGE, MachineState.RUNNING, (1, 2, 1)),
+    "shelve": (SMALL, MachineState.SHELVED, (1, 1, 1)),
+    "delete": (None, None, (0, 0, 0)),
+}
+
+
+@pytest.mark.parametrize("step", ["create", "resize", "shelve", "delete"])
+def test_a_step_killed_anywhere_is_taken_up_and_leaves_no_orphan(lab, tmp_path, step):
+    """Killed at the first point, taken up and killed at the second, and so on: each starts from the last's ruins."""
+    driver = opened(lab, tmp_path)
+    try:
+        for earlier in BEFORE[step]:
+            driver.apply(STEPS[earlier])
+        for number in count(1):
+            if not is_killed(lab, tmp_path, step, number):
+                break
+        driver.apply(STEPS[step])
+        size, state, counts = ENDS[step]
+        machines = driver.observe().machines
+        assert [(each.size, each.state) for each in machines] == ([(size, state)] if size else [])
+        assert what_there_is(lab) == counts
+    finally:
+        driver.close()
