@@ -55,7 +55,9 @@ class Daily:
         return as_utc(today if as_utc(today) <= now else _same_time(today, -1))
 
     def following(self, instant: datetime, zone: ZoneInfo) -> datetime:
-        return as_utc(_same_time(self.last(instant, zone).astimezone(zone), 1))
+        # From the rule's own time: the last one may have been moved by a change of the clocks.
+        last = datetime.combine(self.last(instant, zone).astimezone(zone).date(), self.at, zone)
+        return as_utc(_same_time(last, 1))
 
     def described(self) -> Message:
         return Message("daily at {time}", {"time": self.at.strftime("%H:%M")})
@@ -74,7 +76,8 @@ class Monthly:
         return as_utc(this if as_utc(this) <= now else _month_away(this, -1))
 
     def following(self, instant: datetime, zone: ZoneInfo) -> datetime:
-        return as_utc(_month_away(self.last(instant, zone).astimezone(zone), 1))
+        last = datetime.combine(self.last(instant, zone).astimezone(zone).date(), self.at, zone)
+        return as_utc(_month_away(last, 1))
 
     def described(self) -> Message:
         return Message("monthly on day {day} at {time}", {"day": self.day, "time": self.at.strftime("%H:%M")})
