@@ -77,7 +77,8 @@ def import_samples(
     """Takes what is new in the files into the store, all files in one transaction.
 
     NotFound, nothing changed: files that are not there. InvalidInput, nothing changed: a file that can't be read, a
-    file of which nothing is right, and with `strict` any row that is wrong or contradicts. Rows that the store has already are counted, so importing twice changes nothing.
+    file of which nothing is right, and with `strict` any row that is wrong or contradicts. Rows that the
+    store has already are counted, so importing twice changes nothing.
     """
     ctx.actor.require(Role.OPERATOR)
     if missing := [str(path) for path in paths if not path.exists()]:
