@@ -1,0 +1,12 @@
+"""What every driver keeps, kept by libvirt: the contract suite on real QEMU guests, emulated."""
+
+import pytest
+
+from tests.contracts.drivers import LABS
+from tests.contracts.test_driver_contract import *  # noqa: F403
+
+
+@pytest.fixture
+def bench(tmp_path):
+    with LABS["libvirt"](tmp_path) as bench:
+        yield bench
