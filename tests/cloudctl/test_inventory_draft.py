@@ -59,7 +59,7 @@ vms:
             "f:2:40: “fin” stands here a second time; the first is in line 2.",
             "f:2:73: name: 5 is not text; put it in quotes if it is meant as text.",
             "f:3:40: There is no unit “nix” in the inventory.",
-            "f:3:53: roles: boss is none of operator, finance, panel, unit, sysadmin, secadmin, auditor.",
+            "f:3:53: roles: boss is none of operator, finance, panel, unit, sysadmin, secadmin, auditor, approver.",
             "f:4:51: level: 9 is more than 5.",
             "f:4:82: There is no unit “no” in the inventory.",
             "f:7:44: vcpus: -1 is less than 1.",
