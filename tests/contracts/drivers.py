@@ -3,7 +3,6 @@
 A driver of a service that is not at hand skips on a laptop and fails in CI.
 """
 
-import atexit
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -72,11 +71,16 @@ def external(folder: Path) -> Iterator[Bench]:
 
 
 @cache
-def _libvirt_lab() -> LibvirtLab:
-    """One for all tests of a process; each begins with empty hosts."""
+def _libvirt_lab() -> tuple[LibvirtLab, ExitStack]:
+    """One for all tests of a module, which ends it; each test begins with empty hosts."""
     stack = ExitStack()
-    atexit.register(stack.close)
-    return stack.enter_context(libvirt_lab("ab"))
+    return stack.enter_context(libvirt_lab("ab")), stack
+
+
+def end_libvirt_lab() -> None:
+    if _libvirt_lab.cache_info().currsize:
+        _libvirt_lab()[1].close()
+        _libvirt_lab.cache_clear()
 
 
 class _Awaiting:
@@ -107,7 +111,7 @@ class _Awaiting:
 def libvirt(folder: Path) -> Iterator[Bench]:
     """Real QEMU guests, emulated, on two daemons that share their storage."""
     require_lab()
-    lab, clock, opened = _libvirt_lab(), DrivenClock(START), []
+    lab, clock, opened = _libvirt_lab()[0], DrivenClock(START), []
     lab.clear()
     facts = lab.pool_facts(folder)
 

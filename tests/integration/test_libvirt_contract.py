@@ -2,8 +2,14 @@
 
 import pytest
 
-from tests.contracts.drivers import LABS
+from tests.contracts.drivers import LABS, end_libvirt_lab
 from tests.contracts.test_driver_contract import *  # noqa: F403
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _lab_ends():
+    yield
+    end_libvirt_lab()
 
 
 @pytest.fixture
