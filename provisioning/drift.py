@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from cloudctl.core.quantity import Size
-from provisioning.model import Machine, MachineState, Observation
+from provisioning.model import LEFT_BEHIND, RUNS_TWICE, Fault, Machine, MachineState, Observation
 
 
 class Difference(StrEnum):
@@ -50,7 +50,8 @@ def compare(
     """
     kept = shelved or {}
     unseen_hosts = {fault.host for fault in observation.faults if fault.vm_id is None}
-    silent = {fault.vm_id for fault in observation.faults if fault.vm_id is not None}
+    doubles = [fault for fault in observation.faults if fault.reason in (LEFT_BEHIND, RUNS_TWICE)]
+    silent = {fault.vm_id for fault in observation.faults if fault not in doubles}
     seen: dict[int, list[Machine]] = {}
     findings: list[Finding] = []
     for machine in observation.machines:
@@ -68,7 +69,20 @@ def compare(
             findings += _of_machine(vm_id, expected, there, known_silent)
         else:
             findings += _of_shelved(vm_id, expected, there, known_silent)
+    findings += [_double(fault, known) for fault in doubles if (known := _known(fault, allocated, kept))]
     return sorted(findings, key=lambda finding: (finding.name, finding.kind))
+
+
+def _known(
+    fault: Fault, allocated: Mapping[int, Allocated], kept: Mapping[int, Allocated]
+) -> Allocated | None:
+    return allocated.get(fault.vm_id or 0) or kept.get(fault.vm_id or 0)
+
+
+def _double(fault: Fault, expected: Allocated) -> Finding:
+    """A second one that the cloud tells of by word alone."""
+    found = {"host": fault.host, "reason": fault.reason}
+    return Finding(Difference.SEEN_TWICE, expected.name, fault.vm_id, _document(expected), found)
 
 
 def _of_machine(

@@ -103,6 +103,10 @@ class Probe:
     detail: str = ""
 
 
+# Words of faults that speak of a second one of a machine: a definition on a host that it has left, or one that runs.
+LEFT_BEHIND, RUNS_TWICE = "left_behind", "runs_twice"
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """Why something could not be seen: a host, or one machine of it. reason: a word of the catalogue."""

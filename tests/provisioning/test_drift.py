@@ -2,7 +2,7 @@
 
 from cloudctl.core.quantity import Size
 from provisioning.drift import Allocated, Difference, compare
-from provisioning.model import Fault, Machine, MachineState, Observation
+from provisioning.model import LEFT_BEHIND, RUNS_TWICE, Fault, Machine, MachineState, Observation
 
 SIZE, OTHER = Size(2, 4096, {"ssd": 20}), Size(4, 4096, {"ssd": 20})
 
@@ -48,6 +48,17 @@ def test_another_size_and_another_host_are_found():
 
 def test_a_machine_that_is_there_twice_is_found():
     assert kinds([machine(1), machine(1, host="b")], OURS) == [(Difference.SEEN_TWICE, "m")]
+
+
+def test_a_second_one_that_a_cloud_tells_of_by_word_is_found():
+    left, runs = Fault("b", 1, LEFT_BEHIND), Fault("b", 1, RUNS_TWICE)
+    for fault in (left, runs):
+        (finding,) = compare(Observation((), (machine(1),), (fault,)), OURS)
+        assert (finding.kind, finding.vm_id) == (Difference.SEEN_TWICE, 1)
+        assert finding.found == {"host": "b", "reason": fault.reason}
+    # It is no excuse for the one that should be there.
+    assert kinds([], OURS, [left]) == [(Difference.NOT_SEEN, "m"), (Difference.SEEN_TWICE, "m")]
+    assert kinds([], {}, [left]) == []
 
 
 def test_machines_in_hand_differ_rightly():

@@ -7,10 +7,19 @@ from cloudctl.core.errors import CloudctlError
 from provisioning.drivers.libvirt.failures import UNREACHABLE, HostSilent
 from provisioning.drivers.libvirt.readings import HostReadings
 from provisioning.drivers.libvirt.survey import HostView, Sighting
-from provisioning.model import Fault, HostFacts, Machine, MachineState, Measurement, Observation, Reading
+from provisioning.model import (
+    LEFT_BEHIND,
+    RUNS_TWICE,
+    Fault,
+    HostFacts,
+    Machine,
+    MachineState,
+    Measurement,
+    Observation,
+    Reading,
+)
 
-# Words of the catalogue: a definition on a host whose machine runs elsewhere; a machine that runs on two hosts.
-LEFT_BEHIND, RUNS_TWICE, STUCK = "left_behind", "runs_twice", "machine_stuck"
+STUCK = "machine_stuck"
 _EVER = datetime(1, 1, 1, tzinfo=UTC)
 Remnants = frozenset[tuple[int, str]]
 
