@@ -65,11 +65,21 @@ class HostFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class LiveRange:
+    """Sizes that a machine can take without a power cycle."""
+
+    least_vcpus: int
+    most_vcpus: int
+    most_memory_mib: int
+
+
+@dataclass(frozen=True, slots=True)
 class Machine:
     """A machine as its cloud reports it; vm_id is our id from its metadata, None when it carries none.
 
     labels: what the cloud knows that helps to find an owner: "system" and "unit" (codes) where we wrote them,
     "project", "title", and a person's own metadata under its keys. addresses: of its network ports, as far as known.
+    live: what it can be resized to while it runs, where its cloud can resize so; None: any size.
     """
 
     external_id: str
@@ -80,6 +90,7 @@ class Machine:
     size: Size
     labels: Mapping[str, str] = field(default_factory=dict)
     addresses: tuple[str, ...] = ()
+    live: LiveRange | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from cloudctl.core.quantity import Size
 from cloudctl.operations.context import Context
 from cloudctl.operations.requests.reserved_room import reserve_granted
 from metering.allocations import current_allocations, size_of
+from provisioning.cycles import with_cycles
 from provisioning.driver import Driver
 from provisioning.model import Capability, Machine, Observation, Step, StepKind
 from provisioning.placement import Overcommit
@@ -110,7 +111,7 @@ def lay_out(
             of_systems = {vm_id: row.system_id for vm_id, row in machines.items()}
             room = promises(session, pool, facts.observation)
             reserve_granted(session, pool, room, ctx.clock.now())
-            own = room.lay_out(own, of_systems)
+            own = with_cycles(room.lay_out(own, of_systems), facts.observation.machines, facts.capabilities)
         laid[pool_id] = iter(own)
     return tuple(next(laid[machines[step.vm_id].pool_id]) for step in steps)
 

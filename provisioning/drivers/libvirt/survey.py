@@ -12,7 +12,7 @@ from provisioning.drivers.libvirt.failures import is_missing
 from provisioning.drivers.libvirt.marks import SHELVED
 from provisioning.drivers.libvirt.sdk import sdk
 from provisioning.drivers.libvirt.storage import GIB, Tiers, read_tiers, volume_of
-from provisioning.model import HostFacts, Machine, MachineState
+from provisioning.model import HostFacts, LiveRange, Machine, MachineState
 
 Stats = Mapping[str, Any]
 USUAL_PAGE_KIB = 4
@@ -101,6 +101,7 @@ def _sighting(connection: Any, there: Found, stats: Stats, code: str, tiers: Tie
         machine_state(stats, there),
         size,
         {**labels, **(marks.labels if marks else {})},
+        live=LiveRange(definition.vcpus, definition.max_vcpus, definition.max_memory_mib),
     )
     return Sighting(machine, marks.moved_at if marks else None)
 
