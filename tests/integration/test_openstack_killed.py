@@ -12,7 +12,14 @@ from tests.integration.killed_openstack import LARGE, SMALL, STEPS, opened
 from tests.integration.labs.openstack_lab import running_lab
 
 ROOT = Path(__file__).parents[2]
-BEFORE = {"create": (), "resize": ("create",), "shelve": ("create",), "delete": ("create", "resize")}
+BEFORE = {
+    "create": (),
+    "resize": ("create",),
+    "migrate": ("create",),
+    "shelve": ("create",),
+    "unshelve": ("create", "shelve"),
+    "delete": ("create", "resize"),
+}
 
 
 @pytest.fixture
@@ -48,12 +55,14 @@ def what_there_is(lab):
 ENDS = {
     "create": (SMALL, MachineState.RUNNING, (1, 1, 1)),
     "resize": (LARGE, MachineState.RUNNING, (1, 2, 1)),
+    "migrate": (SMALL, MachineState.RUNNING, (1, 1, 1)),
+    "unshelve": (SMALL, MachineState.RUNNING, (1, 1, 1)),
     "shelve": (SMALL, MachineState.SHELVED, (1, 1, 1)),
     "delete": (None, None, (0, 0, 0)),
 }
 
 
-@pytest.mark.parametrize("step", ["create", "resize", "shelve", "delete"])
+@pytest.mark.parametrize("step", list(BEFORE))
 def test_a_step_killed_anywhere_is_taken_up_and_leaves_no_orphan(lab, tmp_path, step):
     """Killed at the first point, taken up and killed at the second, and so on: each starts from the last's ruins."""
     driver = opened(lab, tmp_path)
@@ -67,6 +76,7 @@ def test_a_step_killed_anywhere_is_taken_up_and_leaves_no_orphan(lab, tmp_path, 
         size, state, counts = ENDS[step]
         machines = driver.observe().machines
         assert [(each.size, each.state) for each in machines] == ([(size, state)] if size else [])
+        assert step != "migrate" or machines[0].host == "b"
         assert what_there_is(lab) == counts
     finally:
         driver.close()
