@@ -121,7 +121,8 @@ def test_one_scheduler_leads_and_one_who_was_given_up_writes_no_more(there: Cont
         with there.writing() as session:
             session.execute(
                 text(
-                    "SELECT pg_terminate_backend(pid, 10000) FROM pg_locks WHERE locktype = 'advisory' AND objid = :lock"
+                    "SELECT pg_terminate_backend(pid, 10000) FROM pg_locks "
+                    "WHERE locktype = 'advisory' AND objid = :lock"
                 ),
                 {"lock": 0x6C656164},
             )
