@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from cloudctl.core.quantity import Size
-from provisioning.model import LEFT_BEHIND, RUNS_TWICE, Fault, Machine, MachineState, Observation
+from provisioning.model import Fault, Machine, MachineState, Observation
 
 
 class Difference(StrEnum):
@@ -50,8 +50,8 @@ def compare(
     """
     kept = shelved or {}
     unseen_hosts = {fault.host for fault in observation.faults if fault.vm_id is None}
-    doubles = [fault for fault in observation.faults if fault.reason in (LEFT_BEHIND, RUNS_TWICE)]
-    silent = {fault.vm_id for fault in observation.faults if fault not in doubles}
+    doubles = [fault for fault in observation.faults if fault.is_double]
+    silent = {fault.vm_id for fault in observation.faults if not fault.is_double}
     seen: dict[int, list[Machine]] = {}
     findings: list[Finding] = []
     for machine in observation.machines:

@@ -126,6 +126,11 @@ class Fault:
     vm_id: int | None
     reason: str
 
+    @property
+    def is_double(self) -> bool:
+        """Whether it tells of a second one of the machine there."""
+        return self.reason in (LEFT_BEHIND, RUNS_TWICE)
+
 
 @dataclass(frozen=True, slots=True)
 class Observation:

@@ -1,7 +1,6 @@
 """The whole way on real guests with the real command: made, metered, resized, stopped, lost, moved, retired."""
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -11,8 +10,6 @@ import pytest
 
 from provisioning.drivers.libvirt.marks import NAMESPACE
 from tests.integration.labs.libvirt_lab import guest_files, libvirt_lab, require_lab
-
-LOGIN = os.environ.get("USER") or "root"
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,7 @@ from cloudctl.operations.machines.show_change import ChangeOutcome
 from metering.allocations import current_allocations, size_of
 from provisioning.driver import Readmitting
 from provisioning.executor import Entry
-from provisioning.model import LEFT_BEHIND, RUNS_TWICE, MachineState, Step
+from provisioning.model import MachineState, Step
 from provisioning.steps import evacuate_step, migrate_step
 from provisioning.store import find_change, find_host, get_vm, vms
 from provisioning.tables import HostRow, PoolRow, VmRow
@@ -183,11 +183,7 @@ def _readmit(ctx: Context, code: str) -> None:
 
 
 def _cleared(session: Session, pool: PoolRow, host: HostRow, seen: Seen) -> list[Step]:
-    told = {
-        fault.vm_id
-        for fault in seen.observation.faults
-        if fault.host == host.code and fault.reason in (LEFT_BEHIND, RUNS_TWICE)
-    }
+    told = {fault.vm_id for fault in seen.observation.faults if fault.host == host.code and fault.is_double}
     left = told | by_id(seen.observation, host.code).keys()
     elsewhere = [row for row in vms(session, pool_id=pool.id, states=["active"]) if row.host != host.code]
     steps = [evacuate_step(row.id, row.name, host.code, row.host) for row in elsewhere if row.id in left]
