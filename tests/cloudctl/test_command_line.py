@@ -351,8 +351,10 @@ def test_ctrl_c_is_told_and_ends_with_130(home):
     assert process.returncode == 130 and "Traceback" not in err and "Interrupted" in err
 
 
+# Started in the background, without a terminal, a process ignores the signal: here it must not.
 INTERRUPTIBLE = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
 import cloudctl.cli.audit
 def slowly(ctx):
     print("under way", flush=True)
