@@ -1,15 +1,17 @@
 """The whole way on real guests with the real command: made, metered, resized, stopped, lost, moved, retired."""
 
-import json
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from provisioning.drivers.libvirt.marks import NAMESPACE
 from tests.integration.labs.libvirt_lab import guest_files, libvirt_lab, require_lab
+from tests.integration.site import (
+    Site,
+    asked_and_granted_less,
+    assert_export_plans_to_nothing,
+    lost_and_rebuilt,
+)
 
 
 @pytest.fixture(scope="module")
@@ -19,80 +21,33 @@ def lab():
         yield lab
 
 
-class Site:
-    """A home with an inventory of one libvirt pool, and the installed command on it."""
-
-    def __init__(self, lab, folder: Path) -> None:
-        self.lab, self.home, self.file = lab, folder / "home", folder / "inventory.yaml"
-        self.run("init")
-
-    def run(self, *arguments, wanted=0, who=None):
-        command = [str(Path(sys.executable).with_name("cloudctl")), "--home", str(self.home), "--lang", "en"]
-        command += ["--as", who] if who else []
-        done = subprocess.run(
-            [*command, *map(str, arguments)], capture_output=True, text=True, timeout=300, check=False
-        )
-        assert done.returncode == wanted, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
-        return done.stdout + (done.stderr if wanted else "")
-
-    def json(self, *arguments):
-        return json.loads(self.run(*arguments, "-o", "json"))
-
-    def apply(self, *vms, images=(), **settings):
-        libvirt = {
-            **guest_files(),
-            "answer_seconds": 5,
-            "stop_seconds": 40,
-            "shared_storage": True,
-            "headroom_vcpus": 2,
-            "headroom_memory": 2,
-            **settings,
-        }
-        document = {
-            "version": 1,
-            "units": [{"code": "fin", "name": "Finance"}],
-            "people": [
-                {"login": "zhao", "name": "Zhao", "unit": "fin", "roles": ["unit"]},
-                {"login": "jin", "name": "Jin", "roles": ["operator"]},
-                {"login": "lei", "name": "Lei", "roles": ["approver"]},
-            ],
-            "systems": [{"code": "tax", "name": "Tax", "unit": "fin"}],
-            "pools": [
-                {
-                    "code": "gov",
-                    "name": "Government",
-                    "driver": "libvirt",
-                    "overcommit": {"cpu": 16, "memory": 4},
-                    "tiers": {"ssd": "default", "hdd": "bulk"},
-                    "ssh_keys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 someone@example"],
-                    "libvirt": libvirt,
-                }
-            ],
-            "hosts": [
-                {
-                    "code": code,
-                    "pool": "gov",
-                    "uri": self.lab.uri(code),
-                    "domain_type": "qemu",
-                    "migrate_uri": "tcp://127.0.0.1",
-                }
-                for code in self.lab.hosts
-            ],
-            "images": list(images),
-            "vms": [{"system": "tax", "pool": "gov", **vm} for vm in vms],
-        }
-        # JSON is YAML.
-        self.file.write_text(json.dumps(document))
-        return self.run("inventory", "apply", self.file, "--yes", "--force")
-
-    def vm(self, name):
-        return self.json("vm", "show", name)
+def site_of(lab, folder):
+    libvirt = {
+        **guest_files(),
+        "answer_seconds": 5,
+        "stop_seconds": 40,
+        "shared_storage": True,
+        "headroom_vcpus": 2,
+        "headroom_memory": 2,
+    }
+    pool = {
+        "code": "gov",
+        "name": "Government",
+        "driver": "libvirt",
+        "overcommit": {"cpu": 16, "memory": 4},
+        "tiers": {"ssd": "default", "hdd": "bulk"},
+        "ssh_keys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 someone@example"],
+        "libvirt": libvirt,
+    }
+    kind = {"pool": "gov", "domain_type": "qemu", "migrate_uri": "tcp://127.0.0.1"}
+    hosts = [{"code": code, "uri": lab.uri(code), **kind} for code in lab.hosts]
+    return Site(folder, pool, hosts=hosts)
 
 
 @pytest.fixture
 def site(lab, tmp_path):
     lab.clear()
-    return Site(lab, tmp_path)
+    return site_of(lab, tmp_path)
 
 
 SMALL = {"vcpus": 1, "memory_mib": 160, "storage_gib": {"ssd": 1}}
@@ -135,7 +90,7 @@ def test_a_machine_lives_its_life_by_the_command(lab, site):
     assert site.vm("tax-1")["power"] == "off"
     site.run("vm", "start", "tax-1", "--yes")
     assert site.vm("tax-1")["power"] == "running"
-    assert json.loads(site.run("inventory", "drift", "-o", "json")) == []
+    assert site.drift() == []
 
     # Behind our back it is gone: a finding, and every verb says so.
     connection = lab.connect(host)
@@ -143,11 +98,11 @@ def test_a_machine_lives_its_life_by_the_command(lab, site):
     xml = domain.XMLDesc(2)
     domain.destroy()
     domain.undefine()
-    assert [row["kind"] for row in drift(site)] == ["not_seen"]
+    assert [row["kind"] for row in site.drift()] == ["not_seen"]
     assert "has no machine tax-1" in site.run("vm", "start", "tax-1", "--yes", wanted=5)
     connection.defineXML(xml)
     connection.close()
-    assert drift(site) == []
+    assert site.drift() == []
 
     site.run("vm", "retire", "tax-1", "--now", "--yes")
     assert volumes(lab) == []
@@ -164,53 +119,23 @@ def size_of(site):
     return shown["vcpus"], shown["memory_mib"], shown["storage_gib"]
 
 
-def drift(site):
-    return site.json("inventory", "drift")
-
-
 def test_what_is_asked_for_is_granted_less_runs_and_outlives_the_ledger(lab, site, tmp_path):
     site.apply()
-    words = [
-        "new",
-        "--system",
-        "tax",
-        "--purpose",
-        "Filing",
-        "--load",
-        "200 users",
-        "--needed-by",
-        "2099-12-01",
-    ]
-    wanted = "tax-web,count=2,pool=gov,vcpus=1,memory-gib=1,storage=ssd:1"
-    site.run("request", "submit", *words, "--machine", wanted, "--yes", who="zhao")
-    site.run("request", "check", 1, "--yes", who="jin")
-    grant = ["--grant", "tax-web,count=1", "--reason", "One will do", "--yes"]
-    site.run("request", "approve", 1, *grant, wanted=5, who="jin")
-    site.run("request", "approve", 1, *grant, who="lei")
-    site.run("request", "execute", 1, "--yes", who="jin")
-    (made,) = site.json("vm", "list")
-    shown = site.vm(made["vm"])
+    name = asked_and_granted_less(site, "vcpus=1,memory-gib=1,storage=ssd:1")
+    shown = site.vm(name)
     assert (shown["power"], shown["vcpus"], shown["memory_mib"]) == ("running", 1, 1024)
-    assert drift(site) == []
-
-    # The ledger is lost: what our metadata says of the machine brings it back, under its old id.
-    second = Site(lab, tmp_path / "second")
-    second.apply()
-    assert [row["kind"] for row in drift(second)] == ["not_allocated"]
-    second.run("vm", "adopt", "--rebuild", "--yes")
-    assert second.vm(made["vm"])["system"] == "tax" and drift(second) == []
+    lost_and_rebuilt(site, tmp_path / "second", name)
 
     # Somebody else's machine: its name proposes the owner, a person decides, and the file written plans to nothing.
     connection = lab.connect(shown["host"])
-    strip_metadata(connection.lookupByName(made["vm"]))
-    third = Site(lab, tmp_path / "third")
+    strip_metadata(connection.lookupByName(name))
+    third = site.another(tmp_path / "third")
     third.apply()
     (orphan,) = third.json("vm", "adopt")
-    assert (orphan["vm"], orphan["system"], orphan["rule"]) == (made["vm"], "tax", "name")
-    third.run("vm", "adopt", made["vm"], "--system", "tax", "--yes")
-    third.file.write_text(third.run("inventory", "export"))
-    third.run("inventory", "plan", third.file, "--check")
-    third.run("vm", "retire", made["vm"], "--now", "--yes")
+    assert (orphan["vm"], orphan["system"], orphan["rule"]) == (name, "tax", "name")
+    third.run("vm", "adopt", name, "--system", "tax", "--yes")
+    assert_export_plans_to_nothing(third)
+    third.run("vm", "retire", name, "--now", "--yes")
     assert volumes(lab) == [] and connection.listAllDomains() == []
     connection.close()
 
@@ -234,17 +159,17 @@ def test_a_host_is_emptied_dies_and_its_machines_start_elsewhere(lab, site):
     site.run("host", "undrain", "gov/b", "--yes")
     site.run("vm", "migrate", "tax-2", "--to", "b", "--yes")
     assert site.vm("tax-2")["host"] == "b" and site.vm("tax-2")["power"] == "running"
-    assert drift(site) == []
+    assert site.drift() == []
 
     lab.hosts["b"].die()
     site.run("host", "evacuate", "gov/b", "--fenced", "killed by this test", "--yes")
     assert site.vm("tax-2")["host"] == "a" and site.vm("tax-2")["power"] == "running"
     lab.mend()
-    (double,) = drift(site)
+    (double,) = site.drift()
     assert (double["kind"], double["vm"], double["found"]["host"]) == ("seen_twice", "tax-2", "b")
     assert lab.connect("b").lookupByName("tax-2").isActive() == 0
     site.run("host", "undrain", "gov/b", "--yes")
-    assert drift(site) == [] and lab.connect("b").listAllDomains() == []
+    assert site.drift() == [] and lab.connect("b").listAllDomains() == []
     assert site.vm("tax-2")["host"] == "a" and site.vm("tax-2")["power"] == "running"
     for name in ("tax-1", "tax-2"):
         site.run("vm", "retire", name, "--now", "--yes")

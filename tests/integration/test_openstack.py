@@ -1,10 +1,5 @@
 """The whole way on a real OpenStack with the real command: projects, life, loss, evacuation, nothing left."""
 
-import json
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
 from cloudctl.core.clock import SystemClock
@@ -12,6 +7,7 @@ from cloudctl.core.quantity import Size
 from provisioning.driver import open_driver
 from provisioning.steps import create_step, delete_step, resize_step
 from tests.integration.labs.openstack_lab import running_lab
+from tests.integration.site import Site, asked_and_granted_less, lost_and_rebuilt
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE7wq0hJmH1Xy7C0xL5o1Rk5dQ0m1z0mW7Cq6c5l5p2K someone@example"
 
@@ -27,57 +23,23 @@ def lab():
             lab.mend_computes()
 
 
-class Site:
-    """A home with an inventory of one OpenStack pool, and the installed command on it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.home, self.file = folder / "home", folder / "inventory.yaml"
-        self.run("init")
-
-    def run(self, *arguments, wanted=0, who=None):
-        command = [str(Path(sys.executable).with_name("cloudctl")), "--home", str(self.home), "--lang", "en"]
-        command += ["--as", who] if who else []
-        done = subprocess.run(
-            [*command, *map(str, arguments)], capture_output=True, text=True, timeout=400, check=False
-        )
-        assert done.returncode == wanted, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
-        return done.stdout + (done.stderr if wanted else "")
-
-    def json(self, *arguments):
-        return json.loads(self.run(*arguments, "-o", "json"))
-
-    def apply(self, *vms, **settings):
-        document = {
-            "version": 1,
-            "units": [{"code": "fin", "name": "Finance"}, {"code": "hr", "name": "Personnel"}],
-            "people": [
-                {"login": "zhao", "name": "Zhao", "unit": "fin", "roles": ["unit"]},
-                {"login": "jin", "name": "Jin", "roles": ["operator"]},
-                {"login": "lei", "name": "Lei", "roles": ["approver"]},
-            ],
-            "systems": [
-                {"code": "tax", "name": "Tax", "unit": "fin"},
-                {"code": "jobs", "name": "Jobs", "unit": "hr"},
-            ],
-            "pools": [
-                {
-                    "code": "os1",
-                    "name": "Cloud",
-                    "driver": "openstack",
-                    "cloud": "fake",
-                    "tiers": {"ssd": "fake", "sata": "bulk"},
-                    "ssh_keys": [KEY],
-                    "openstack": {"project_prefix": "gov-", "deadline_s": 120, **settings},
-                }
-            ],
-            "hosts": [{"code": code, "pool": "os1"} for code in "ab"],
-            "images": [{"code": "debian12", "pool": "os1", "source": "tiny"}],
-            "networks": [{"code": "office", "pool": "os1"}],
-            "vms": [{"pool": "os1", **vm} for vm in vms],
-        }
-        # JSON is YAML.
-        self.file.write_text(json.dumps(document))
-        self.run("inventory", "apply", self.file, "--yes", "--force")
+def site_of(folder):
+    pool = {
+        "code": "os1",
+        "name": "Cloud",
+        "driver": "openstack",
+        "cloud": "fake",
+        "tiers": {"ssd": "fake", "sata": "bulk"},
+        "ssh_keys": [KEY],
+        "openstack": {"project_prefix": "gov-", "deadline_s": 120},
+    }
+    return Site(
+        folder,
+        pool,
+        hosts=[{"code": code, "pool": "os1"} for code in "ab"],
+        images=[{"code": "debian12", "pool": "os1", "source": "tiny"}],
+        networks=[{"code": "office", "pool": "os1"}],
+    )
 
 
 def machine(name, system, vcpus=2, **storage):
@@ -100,7 +62,7 @@ def servers(cloud):
 
 
 def test_two_units_machines_live_and_go_by_the_command_alone(lab, tmp_path):
-    site = Site(tmp_path)
+    site = site_of(tmp_path)
     site.apply(
         machine("tax-1", "tax", sata=30),
         machine("tax-2", "tax"),
@@ -119,22 +81,22 @@ def test_two_units_machines_live_and_go_by_the_command_alone(lab, tmp_path):
         assert len(list(cloud.network.ips())) == 3
         quota = cloud.compute.get(f"/os-quota-sets/{made['tax-1'].project_id}", microversion="2.79").json()
         assert quota["quota_set"]["cores"] == 4
-    assert site.json("inventory", "drift") == []
+    assert site.drift() == []
 
     site.run("vm", "resize", "tax-1", "--vcpus", 4, "--storage", "sata=40", "--yes")
-    assert site.json("vm", "show", "tax-1")["vcpus"] == 4
+    assert site.vm("tax-1")["vcpus"] == 4
     site.run("vm", "resize", "tax-1", "--vcpus", 2, "--yes")
     site.run("vm", "stop", "tax-2", "--yes")
-    assert site.json("vm", "show", "tax-2")["power"] == "off"
+    assert site.vm("tax-2")["power"] == "off"
     site.run("vm", "start", "tax-2", "--yes")
     site.run("vm", "migrate", "jobs-1", "--yes")
     assert site.run("vm", "console", "jobs-1").startswith("http")
-    assert site.json("inventory", "drift") == []
+    assert site.drift() == []
     site.run("meter", "sweep")
 
     with lab.connection() as cloud:
         cloud.compute.delete_server(servers(cloud)["jobs-1"].id)
-    found = site.json("inventory", "drift")
+    found = site.drift()
     assert [(each["kind"], each["vm"]) for each in found] == [("not_seen", "jobs-1")]
 
     site.run("vm", "retire", "tax-2", "--yes")
@@ -163,49 +125,24 @@ def assert_nothing_is_left(lab):
 
 
 def test_what_is_asked_for_is_granted_less_runs_and_outlives_the_ledger(lab, tmp_path):
-    site = Site(tmp_path)
+    site = site_of(tmp_path)
     site.apply()
-    words = [
-        "new",
-        "--system",
-        "tax",
-        "--purpose",
-        "Filing",
-        "--load",
-        "200 users",
-        "--needed-by",
-        "2099-12-01",
-    ]
-    wanted = "tax-web,count=2,pool=os1,vcpus=2,memory-gib=4,storage=ssd:20,image=debian12,network=office"
-    site.run("request", "submit", *words, "--machine", wanted, "--yes", who="zhao")
-    site.run("request", "check", 1, "--yes", who="jin")
-    site.run(
-        "request", "approve", 1, "--grant", "tax-web,count=1", "--reason", "One will do", "--yes", who="lei"
-    )
-    site.run("request", "execute", 1, "--yes", who="jin")
-    (made,) = site.json("vm", "list")
-    assert servers_states(lab) == {made["vm"]: "ACTIVE"}
-    assert site.json("inventory", "drift") == []
+    name = asked_and_granted_less(site, "vcpus=2,memory-gib=4,storage=ssd:20,image=debian12,network=office")
+    assert servers_states(lab) == {name: "ACTIVE"}
 
     # Emptied, the host has none of it left; a drain is journalled like any other change.
-    host = site.json("vm", "show", made["vm"])["host"]
+    host = site.vm(name)["host"]
     site.run("host", "drain", f"os1/{host}", "--yes")
-    assert site.json("vm", "show", made["vm"])["host"] != host
+    assert site.vm(name)["host"] != host
     site.run("host", "undrain", f"os1/{host}", "--yes")
 
-    # The ledger is lost: what our metadata says of the machine brings it back, under its old id.
-    second = Site(tmp_path / "second")
-    second.apply()
-    second.run("vm", "adopt", "--rebuild", "--yes")
-    assert second.json("vm", "show", made["vm"])["system"] == "tax"
-    second.file.write_text(second.run("inventory", "export"))
-    second.run("inventory", "plan", second.file, "--check")
-    second.run("vm", "retire", made["vm"], "--now", "--yes")
+    second = lost_and_rebuilt(site, tmp_path / "second", name)
+    second.run("vm", "retire", name, "--now", "--yes")
     assert_nothing_is_left(lab)
 
 
 def test_a_dead_hosts_machines_start_elsewhere_and_once(lab, tmp_path):
-    site = Site(tmp_path)
+    site = site_of(tmp_path)
     site.apply(machine("tax-1", "tax"), machine("jobs-1", "jobs"))
     with lab.connection() as cloud:
         dead = servers(cloud)["tax-1"].compute_host
@@ -216,7 +153,7 @@ def test_a_dead_hosts_machines_start_elsewhere_and_once(lab, tmp_path):
         now = servers(cloud)
     assert {server.compute_host for server in now.values()} == {"a", "b"} - {dead}
     assert {server.status for server in now.values()} == {"ACTIVE"}
-    assert site.json("inventory", "drift") == []
+    assert site.drift() == []
 
 
 def test_a_held_resize_waits_and_goes_back_when_asked(lab, tmp_path):
