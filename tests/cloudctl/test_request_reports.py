@@ -89,6 +89,10 @@ def test_the_unit_is_handed_its_machines(call, done, tmp_path, lang):
     assert {"web-1", "web-2"} <= texts
     assert [machine["monthly"] for machine in figures["machines"]] == ["298.00", "298.00"]
     assert figures["machines"][0]["size"]["vcpus"] == 2
+    for machine in figures["machines"]:
+        (address,) = machine["addresses"]
+        assert address.startswith(("198.18.", "198.19.")), "from the range that is nobody's"
+        assert address in page and address in texts
 
 
 def test_a_unit_reads_its_own_sheet_alone(call, done, tmp_path):

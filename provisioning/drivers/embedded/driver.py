@@ -10,6 +10,7 @@ from cloudctl.core.clock import Clock
 from cloudctl.core.database import to_micros
 from cloudctl.core.errors import Refused, Unreachable
 from provisioning.driver import PoolFacts
+from provisioning.drivers.embedded.addresses import address_of
 from provisioning.drivers.embedded.counters import Counters, Meter
 from provisioning.drivers.embedded.faults import Faults, StepFault, read_faults
 from provisioning.drivers.embedded.hypervisor import Hypervisor
@@ -59,7 +60,7 @@ class EmbeddedDriver:
         faults = self._reachable()
         hosts = self._known_hosts()
         down = faults.hosts_down
-        seen = [_machine(machine) for machine in self._store.machines() if machine.host not in down]
+        seen = [self._shown(machine) for machine in self._store.machines() if machine.host not in down]
         seen += [_left_behind(remnant) for remnant in self._store.remnants() if remnant.host not in down]
         return Observation(
             tuple(_host_facts(host, host.code not in faults.hosts_down) for host in hosts.values()),
@@ -150,6 +151,19 @@ class EmbeddedDriver:
     def close(self) -> None:
         self._store.close()
 
+    def _shown(self, record: MachineRecord) -> Machine:
+        assert record.number is not None
+        return Machine(
+            record.external_id,
+            record.name,
+            record.vm_id,
+            record.host,
+            MachineState(record.state),
+            record.size,
+            record.labels,
+            (address_of(self._pool.code, record.number),),
+        )
+
     def _reachable(self) -> Faults:
         faults = read_faults(self._pool.state_folder)
         if faults.pool_down:
@@ -232,18 +246,6 @@ def _host_record(code: str, options: Mapping[str, object]) -> HostRecord:
 
 def _host_facts(host: HostRecord, is_up: bool) -> HostFacts:
     return HostFacts(host.code, is_up, host.vcpus, host.memory_mib, host.storage_gib)
-
-
-def _machine(record: MachineRecord) -> Machine:
-    return Machine(
-        record.external_id,
-        record.name,
-        record.vm_id,
-        record.host,
-        MachineState(record.state),
-        record.size,
-        record.labels,
-    )
 
 
 def _left_behind(remnant: Remnant) -> Machine:
