@@ -33,6 +33,14 @@ class Disk:
 
 
 @dataclass(frozen=True, slots=True)
+class Interface:
+    """A network port of a domain. network: the libvirt network it is plugged into, if any."""
+
+    mac: str
+    network: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Definition:
     """What the persistent definition says, which a restart will bring about."""
 
@@ -44,6 +52,7 @@ class Definition:
     memory_mib: int
     max_memory_mib: int
     disks: tuple[Disk, ...]
+    interfaces: tuple[Interface, ...]
     marks: Marks | None
     xml: str
 
@@ -91,6 +100,7 @@ def read_definition(text: str) -> Definition:
         memory,
         most,
         tuple(_disk(element) for element in root.iterfind("devices/disk")),
+        tuple(_interface(element) for element in root.iterfind("devices/interface")),
         read_marks(root.find(f"metadata/{{{NAMESPACE}}}machine")),
         text,
     )
@@ -100,6 +110,12 @@ def _mib(element: ET.Element | None) -> int:
     if element is None or not element.text:
         return 0
     return int(element.text) * _UNITS.get(element.get("unit", "KiB"), 1024) // 2**20
+
+
+def _interface(element: ET.Element) -> Interface:
+    mac, source = element.find("mac"), element.find("source")
+    address = mac.get("address", "") if mac is not None else ""
+    return Interface(address.lower(), source.get("network") if source is not None else None)
 
 
 def _disk(element: ET.Element) -> Disk:

@@ -1,4 +1,4 @@
-"""What a host has: its capacity, and every domain on it, in two bulk questions and a small one per domain."""
+"""What a host has: its capacity, and every domain on it, in a few bulk questions and a small one per domain."""
 
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Mapping
@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from cloudctl.core.quantity import Size
+from provisioning.drivers.libvirt.addresses import Leases, leased, leases
 from provisioning.drivers.libvirt.definition import Definition, Disk, Found, found
 from provisioning.drivers.libvirt.failures import is_missing
 from provisioning.drivers.libvirt.marks import SHELVED
@@ -75,6 +76,14 @@ def bulk_stats(connection: Any, groups: int) -> list[tuple[Any, Stats]]:
 
 
 def _sightings(connection: Any, code: str, tiers: Tiers) -> Iterator[Sighting]:
+    seen = list(_domains(connection))
+    ports = (port for there, _ in seen for port in there.definition.interfaces)
+    given = leases(connection, code, {port.network for port in ports if port.network})
+    for there, stats in seen:
+        yield _sighting(connection, there, stats, code, tiers, given)
+
+
+def _domains(connection: Any) -> Iterator[tuple[Found, Stats]]:
     libvirt = sdk()
     groups = libvirt.VIR_DOMAIN_STATS_STATE | libvirt.VIR_DOMAIN_STATS_VCPU | libvirt.VIR_DOMAIN_STATS_BLOCK
     for domain, stats in bulk_stats(connection, groups):
@@ -85,10 +94,12 @@ def _sightings(connection: Any, code: str, tiers: Tiers) -> Iterator[Sighting]:
                 # It went while we looked.
                 continue
             raise
-        yield _sighting(connection, there, stats, code, tiers)
+        yield there, stats
 
 
-def _sighting(connection: Any, there: Found, stats: Stats, code: str, tiers: Tiers) -> Sighting:
+def _sighting(
+    connection: Any, there: Found, stats: Stats, code: str, tiers: Tiers, given: Leases
+) -> Sighting:
     definition, marks = there.definition, there.marks
     vcpus = int(stats.get("vcpu.current", definition.vcpus)) if is_active(stats) else definition.vcpus
     size = Size(vcpus, definition.memory_mib, storage_gib(connection, definition, stats, tiers))
@@ -101,6 +112,7 @@ def _sighting(connection: Any, there: Found, stats: Stats, code: str, tiers: Tie
         machine_state(stats, there),
         size,
         {**labels, **(marks.labels if marks else {})},
+        leased(definition.interfaces, given),
         live=LiveRange(definition.vcpus, definition.max_vcpus, definition.max_memory_mib),
     )
     return Sighting(machine, marks.moved_at if marks else None)
