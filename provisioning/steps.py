@@ -5,7 +5,8 @@ create   after: vcpus, memory_mib, storage_gib, host, image, network (each None 
 resize   before, after: vcpus, memory_mib, storage_gib; after: hold true where the cloud is to keep the way back
          open (the same without it confirms; back to the earlier size reverts)
 start    before: state off;     after: state running
-stop     before: state running; after: state off
+stop     before: state running; after: state off; power_off true where a guest that does not shut down in time
+         is to lose its power
 reboot   after: not_before, the instant (ISO 8601) since when it must have started anew
 migrate  before, after: host
 evacuate before: host, which is dead and fenced; after: host. Refused while the old one answers and the machine
@@ -59,8 +60,10 @@ def start_step(vm_id: int, name: str) -> Step:
     return Step(StepKind.START, vm_id, name, {"state": "off"}, {"state": "running"})
 
 
-def stop_step(vm_id: int, name: str) -> Step:
-    return Step(StepKind.STOP, vm_id, name, {"state": "running"}, {"state": "off"}, is_live=False)
+def stop_step(vm_id: int, name: str, *, power_off: bool = False) -> Step:
+    """power_off: what follows when the guest does not shut down in time."""
+    after = {"state": "off", "power_off": True} if power_off else {"state": "off"}
+    return Step(StepKind.STOP, vm_id, name, {"state": "running"}, after, is_live=False)
 
 
 def reboot_step(vm_id: int, name: str, not_before: datetime) -> Step:

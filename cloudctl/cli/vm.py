@@ -84,11 +84,25 @@ def _simple(name: str, plan: Callable[..., Any], help_text: str) -> None:
 
 
 _simple("start", plan_vm.plan_start, "Start a machine that is off.")
-_simple("stop", plan_vm.plan_stop, "Stop a machine; it keeps what it holds.")
 _simple("reboot", plan_vm.plan_reboot, "Restart a machine.")
 _simple(
     "restore", plan_vm.plan_restore, "Bring back a machine that was put aside; it holds again what it held."
 )
+
+
+@vm.command(
+    cls=TranslatedCommand,
+    examples=["cloudctl vm stop tax-db-1", "cloudctl vm stop tax-db-1 --power-off --yes"],
+)
+@click.argument("name")
+@click.option("--power-off", is_flag=True, help="Power it off if its guest does not shut down in time.")
+@changing_options
+@click.pass_obj
+def stop(run: Run, name: str, power_off: bool, output: str, dry_run: bool, yes: bool, reason: str) -> None:
+    """Stop a machine; it keeps what it holds."""
+    with run.open() as ctx:
+        plan = plan_vm.plan_stop(ctx, name, power_off=power_off)
+        carry_out(ctx, plan, output=output, dry_run=dry_run, yes=yes, reason=reason)
 
 
 @vm.command(

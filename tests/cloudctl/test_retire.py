@@ -10,7 +10,7 @@ from cloudctl.operations.machines.execute_change import change_machines
 from cloudctl.operations.machines.find_drift import find_drift
 from cloudctl.operations.machines.list_vms import show_vm
 from cloudctl.operations.machines.plan_change import opened_drivers
-from cloudctl.operations.machines.plan_vm import plan_restore, plan_retire, plan_start
+from cloudctl.operations.machines.plan_vm import plan_restore, plan_retire, plan_start, plan_stop
 from cloudctl.operations.machines.roll_back_change import roll_back_change
 from metering.allocations import current_allocation, history_of, size_of
 from provisioning.model import MachineState
@@ -50,6 +50,11 @@ def test_a_retired_machine_is_off_and_kept_and_holds_nothing(ctx, estate):
     shown = show_vm(ctx, "m")
     assert (shown["state"], shown["kept_until"]) == ("shelved", at + timedelta(days=14))
     assert find_drift(ctx).rows == []
+
+
+def test_a_stop_says_in_its_plan_that_power_may_be_cut(ctx, estate):
+    (gentle,), (forced,) = plan_stop(ctx, "m").steps, plan_stop(ctx, "m", power_off=True).steps
+    assert (gentle.after, forced.after) == ({"state": "off"}, {"state": "off", "power_off": True})
 
 
 def test_within_its_days_it_is_brought_back_and_holds_the_same_again(ctx, estate):

@@ -39,6 +39,11 @@ def test_stop_and_start_take_each_other_back():
     assert inverse(start_step(1, "m")).kind == StepKind.STOP
 
 
+def test_force_is_part_of_a_stop_only_where_it_was_asked_for():
+    assert stop_step(1, "m").after == {"state": "off"}
+    assert stop_step(1, "m", power_off=True).after == {"state": "off", "power_off": True}
+
+
 def test_a_checksum_knows_every_part_of_a_plan():
     plan = [resize_step(1, "m", ONE, TWO), stop_step(2, "n")]
     others = [

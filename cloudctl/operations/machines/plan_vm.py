@@ -30,12 +30,15 @@ def plan_start(ctx: Context, name: str) -> ChangePlan:
     return plan_change(ctx, [start_step(row.id, name)])
 
 
-def plan_stop(ctx: Context, name: str) -> ChangePlan:
-    """Refused when it is off. A machine that is off still holds what it was allocated."""
+def plan_stop(ctx: Context, name: str, *, power_off: bool = False) -> ChangePlan:
+    """Refused when it is off. A machine that is off still holds what it was allocated.
+
+    power_off: what follows when its guest does not shut down in time.
+    """
     row, machine = _looked_up(ctx, name)
     if machine is not None and machine.state == MachineState.OFF:
         raise Refused("{name} is off already.", name=name)
-    return plan_change(ctx, [stop_step(row.id, name)])
+    return plan_change(ctx, [stop_step(row.id, name, power_off=power_off)])
 
 
 def plan_reboot(ctx: Context, name: str) -> ChangePlan:

@@ -122,7 +122,8 @@ def shut_down(place: Workplace, there: Found, *, by_force: bool) -> None:
             name=there.definition.name,
             seconds=f"{place.settings.stop_seconds:g}",
             hint=Message(
-                "It may still do so. To power it off then, set “power_off” in the pool's libvirt settings."
+                "It may still do so. Else power it off: “cloudctl vm stop {name} --power-off”.",
+                {"name": there.definition.name},
             ),
         )
     try:
