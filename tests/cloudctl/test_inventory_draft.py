@@ -160,6 +160,19 @@ def test_a_name_that_could_be_something_else_is_refused(name):
         ),
         ("networks: [{code: n, pool: gov, vlan: 4095}]", "vlan: 4095 is more than 4094."),
         (
+            "networks: [{code: n, pool: gov, cidr: 10.9.0.1/24}]",
+            "“10.9.0.1/24” is no network (like 10.9.0.0/24).",
+        ),
+        ("networks: [{code: n, pool: gov, gateway: here}]", "“here” is no IP address."),
+        (
+            "networks: [{code: n, pool: gov, cidr: 10.9.0.0/24, gateway: 10.8.0.1}]",
+            "The gateway 10.8.0.1 is not in the cidr 10.9.0.0/24.",
+        ),
+        (
+            "networks: [{code: n, pool: gov, physical_network: provider}]",
+            "physical_network: a pool of driver “embedded” does not read this.",
+        ),
+        (
             "equipment: [{code: e, unit: fin, kind: boat, condition: working}]",
             "kind: boat is none of server, storage, network, power, other.",
         ),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from ipaddress import ip_address, ip_network
 
 from cloudctl.core.errors import Problem, problem
 from cloudctl.core.inventory.draft import Draft, Entry, Key
@@ -35,6 +36,7 @@ def check_inventory(draft: Draft, now: datetime) -> list[Problem]:
         *_unknown_references(draft),
         *_pool_problems(draft),
         *_host_problems(draft),
+        *_network_problems(draft),
         *_machine_problems(draft, now),
         *_role_problems(draft),
     ]
@@ -115,6 +117,27 @@ def _host_problems(draft: Draft) -> Iterator[Problem]:
             )
         if pool.driver == "libvirt" and host.uri is None:
             yield problem(draft.place("hosts", position), "“{name}” is missing.", name="uri")
+
+
+def _network_problems(draft: Draft) -> Iterator[Problem]:
+    pools = _pools(draft)
+    for position, network in enumerate(draft.inventory.networks or ()):
+        pool = pools.get(network.pool)
+        for key in ("physical_network", "cidr", "gateway"):
+            if pool is not None and pool.driver != "openstack" and getattr(network, key) is not None:
+                yield problem(
+                    draft.place("networks", position, key),
+                    "{key}: a pool of driver “{driver}” does not read this.",
+                    key=key,
+                    driver=pool.driver,
+                )
+        if network.gateway and ip_address(network.gateway) not in ip_network(network.cidr or "0.0.0.0/32"):
+            yield problem(
+                draft.place("networks", position, "gateway"),
+                "The gateway {gateway} is not in the cidr {cidr}.",
+                gateway=network.gateway,
+                cidr=network.cidr or "–",
+            )
 
 
 def _machine_problems(draft: Draft, now: datetime) -> Iterator[Problem]:

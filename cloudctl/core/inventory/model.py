@@ -2,6 +2,7 @@
 
 import re
 from datetime import date
+from ipaddress import ip_address, ip_network
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -68,6 +69,20 @@ def _sha256(text: str) -> str:
     if not _SHA256.fullmatch(text):
         raise wrong("“{value}” is no SHA-256: 64 digits 0-9 a-f.", value=text)
     return text
+
+
+def _cidr(text: str) -> str:
+    try:
+        return str(ip_network(text))
+    except ValueError:
+        raise wrong("“{value}” is no network (like 10.9.0.0/24).", value=text) from None
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        raise wrong("“{value}” is no IP address.", value=text) from None
 
 
 Code = Annotated[str, AfterValidator(_code)]
@@ -186,13 +201,19 @@ class Image(YamlModel):
 
 
 class Network(YamlModel):
-    """network: what the cloud itself calls it; else the bridge, and the VLAN on it."""
+    """network: what the cloud itself calls it; else the bridge, and the VLAN on it.
+
+    physical_network, cidr, gateway: of what an OpenStack cloud that lacks the network makes it, with the VLAN.
+    """
 
     code: Code
     pool: Code
     network: Line | None = None
     bridge: Line | None = None
     vlan: Annotated[int, Field(ge=1, le=4094)] | None = None
+    physical_network: Text | None = None
+    cidr: Annotated[str, AfterValidator(_cidr)] | None = None
+    gateway: Annotated[str, AfterValidator(_address)] | None = None
 
 
 class SizeChange(YamlModel):

@@ -160,7 +160,9 @@ def _fill_image(_books: Books, row: ImageRow, entry: Image) -> None:
 
 def _fill_network(_books: Books, row: NetworkRow, entry: Network) -> None:
     row.bridge, row.vlan = entry.bridge, entry.vlan
-    row.options = entry.model_dump(include={"network"}, exclude_none=True)
+    row.options = entry.model_dump(
+        include={"network", "physical_network", "cidr", "gateway"}, exclude_none=True
+    )
 
 
 def _fill_equipment(books: Books, row: EquipmentRow, entry: Equipment) -> None:

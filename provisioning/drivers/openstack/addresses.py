@@ -1,15 +1,15 @@
 """Addresses and ports of our machines: outside addresses given where the pool asks, nothing left when they go."""
 
-from provisioning.drivers.openstack.catalogue import Catalogue
 from provisioning.drivers.openstack.cloud import Cloud
 from provisioning.drivers.openstack.endpoint import JsonMap
 from provisioning.drivers.openstack.marks import Mark
+from provisioning.drivers.openstack.networks import Networks
 
 
 class Addresses:
-    def __init__(self, cloud: Cloud, catalogue: Catalogue, floating: str | None) -> None:
-        self._networks = cloud.networks
-        self._catalogue = catalogue
+    def __init__(self, cloud: Cloud, networks: Networks, floating: str | None) -> None:
+        self._service = cloud.networks
+        self._networks = networks
         self._floating = floating
 
     def give(self, mark: Mark, project: Cloud, server_id: str) -> None:
@@ -20,7 +20,7 @@ class Addresses:
         if not ports:
             return
         body = {
-            "floating_network_id": self._catalogue.network_named(self._floating),
+            "floating_network_id": self._networks.named(self._floating),
             "port_id": ports[0]["id"],
             "tenant_id": project.project_id,
             "description": mark.description,
@@ -31,14 +31,14 @@ class Addresses:
         """Outside addresses by our mark, and ports that a server left behind."""
         if self._floating is not None:
             for address in self._of(mark):
-                self._networks.delete(f"/floatingips/{address['id']}")
+                self._service.delete(f"/floatingips/{address['id']}")
         for port in self._ports(server_id) if server_id else ():
-            self._networks.delete(f"/ports/{port['id']}")
+            self._service.delete(f"/ports/{port['id']}")
 
     def _of(self, mark: Mark) -> list[JsonMap]:
-        found: list[JsonMap] = self._networks.get("/floatingips", description=mark.description)["floatingips"]
+        found: list[JsonMap] = self._service.get("/floatingips", description=mark.description)["floatingips"]
         return found
 
     def _ports(self, server_id: str) -> list[JsonMap]:
-        found: list[JsonMap] = self._networks.get("/ports", device_id=server_id)["ports"]
+        found: list[JsonMap] = self._service.get("/ports", device_id=server_id)["ports"]
         return found

@@ -65,13 +65,14 @@ def _created(site: Site, step: Step, mark: Mark, deadline: Deadline) -> Applied:
 
 
 def _recipe(site: Site, step: Step) -> dict[str, Any]:
-    """What the server is made of that can be looked up before anything is made."""
+    """What the server is made of: looked up, or made, before anything of the machine itself."""
     after = step.after or {}
-    network = site.catalogue.network_id(after.get("network"))
+    image = site.images.id_for(after.get("image"))
+    network = site.networks.id_for(after.get("network"))
     return {
-        "flavorRef": site.flavors.id_for(wanted_size(step)),
-        "imageRef": site.catalogue.image_id(after.get("image")),
+        "imageRef": image,
         "networks": [{"uuid": network}] if network else "none",
+        "flavorRef": site.flavors.id_for(wanted_size(step)),
     }
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -37,6 +38,18 @@ class Endpoint:
 
     def put(self, path: str, body: Mapping[str, Any] | None = None) -> JsonMap:
         return self.request("PUT", path, body=body)
+
+    def send(self, path: str, file: Path) -> None:
+        """A file's content, in one try: what became of it when that fails is the caller's to find out."""
+        with file.open("rb") as content:
+            kind = {"Content-Type": "application/octet-stream"}
+            try:
+                response = self._asked("PUT", path, data=content, headers=kind, log=False)
+            except ksa.ClientException as error:
+                raise silence(self.pool, error) from None
+        if response.status_code in PASSING:
+            raise self._ailing(response, True)
+        self._document(response)
 
     def delete(self, path: str) -> None:
         """Gone already is gone."""
@@ -106,15 +119,12 @@ class Endpoint:
         microversion: str | None,
     ) -> Any:
         extra: JsonMap = {"json": body} if body is not None else {}
+        asked = microversion or self.microversion
+        return self._asked(method, path, params=dict(params or {}), microversion=asked, **extra)
+
+    def _asked(self, method: str, path: str, **options: Any) -> Any:
         return self.adapter.request(
-            path,
-            method,
-            params=dict(params or {}),
-            microversion=microversion or self.microversion,
-            raise_exc=False,
-            connect_retries=0,
-            timeout=REQUEST_SECONDS,
-            **extra,
+            path, method, raise_exc=False, connect_retries=0, timeout=REQUEST_SECONDS, **options
         )
 
     def _document(self, response: Any) -> JsonMap:

@@ -8,12 +8,13 @@ from cloudctl.core.errors import Refused
 from cloudctl.core.quantity import Size
 from provisioning.driver import PoolFacts
 from provisioning.drivers.openstack.addresses import Addresses
-from provisioning.drivers.openstack.catalogue import Catalogue
 from provisioning.drivers.openstack.cloud import Cloud
 from provisioning.drivers.openstack.endpoint import JsonMap
 from provisioning.drivers.openstack.flavors import Flavors, shape_of
 from provisioning.drivers.openstack.groups import Groups
+from provisioning.drivers.openstack.images import Images
 from provisioning.drivers.openstack.marks import Mark, vm_id_of
+from provisioning.drivers.openstack.networks import Networks
 from provisioning.drivers.openstack.patience import Deadline
 from provisioning.drivers.openstack.projects import Projects
 from provisioning.drivers.openstack.quotas import Quotas
@@ -32,7 +33,8 @@ class Site:
     servers: Servers
     volumes: Volumes
     flavors: Flavors
-    catalogue: Catalogue
+    images: Images
+    networks: Networks
     projects: Projects
     quotas: Quotas
     groups: Groups
@@ -43,7 +45,7 @@ class Site:
         """Refused when clouds.yaml does not know the cloud; Unreachable when it does not answer."""
         settings = Settings.of(facts.options)
         cloud = Cloud.named(facts.code, facts.options)
-        catalogue = Catalogue(cloud, facts)
+        networks = Networks(cloud, facts)
         return cls(
             facts,
             settings,
@@ -52,11 +54,12 @@ class Site:
             Servers(cloud),
             Volumes(cloud, settings),
             Flavors(cloud, settings),
-            catalogue,
+            Images(cloud, facts, settings.deadline_s),
+            networks,
             Projects(cloud, settings, facts.code),
             Quotas(cloud, keeps=settings.keeps_quotas),
             Groups(cloud, facts.code, settings.strict_apart),
-            Addresses(cloud, catalogue, settings.floating),
+            Addresses(cloud, networks, settings.floating),
         )
 
     def mark(self, step: Step) -> Mark:

@@ -143,7 +143,7 @@ def test_a_server_that_fails_is_refused_with_the_clouds_words_and_leaves_nothing
 def test_a_missing_image_is_refused_before_anything_is_made(cloud, opened):
     record_catalogue(cloud)
     cloud.get(f"{URL}/image/v2/images", json={"images": []})
-    with pytest.raises(Refused, match="active images"):
+    with pytest.raises(Refused, match="no active image"):
         opened().apply(CREATE)
     assert "POST" not in {call.method for call in cloud.request_history if "/volume/" in call.url}
 
