@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from cloudctl.core.clock import Clock
-from cloudctl.core.errors import Message, Refused
+from cloudctl.core.errors import Message, Refused, Unreachable
 from provisioning.model import Applied, Capability, Console, Measurement, Observation, Probe, Step
 
 # name -> dotted path of the class; loaded when a pool of that kind is opened.
@@ -36,11 +36,23 @@ class PoolFacts:
     networks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
+class HostUnreachable(Unreachable):
+    """One host does not answer; its cloud's others may."""
+
+    def __init__(self, template: str, *, host: str, **values: Any) -> None:
+        self.host = host
+        super().__init__(template, host=host, **values)
+
+
+class StillAtWork(Unreachable):
+    """The cloud answers, but did not get done in time what was asked of it for one machine."""
+
+
 class Driver(Protocol):
     """One pool's cloud.
 
-    Errors of every verb: Unreachable when it does not answer (what was asked may have been done or not), Refused
-    for what it cannot or will not do (nothing was done).
+    Errors of every verb: Unreachable when it does not answer (what was asked may have been done or not; of one host
+    HostUnreachable, of one machine StillAtWork), Refused for what it cannot or will not do (nothing was done).
     """
 
     capabilities: frozenset[Capability]
@@ -78,9 +90,13 @@ class Selective(Protocol):
 
 @runtime_checkable
 class Concurrent(Protocol):
-    """A cloud whose `apply` may be asked by several threads at once, on one driver; others are asked in turn."""
+    """A cloud whose `apply` may be asked by several threads at once, on one driver; others are asked in turn.
+
+    max_parallel, max_per_host: how many steps it bears at once, in all and on one host.
+    """
 
     max_parallel: int
+    max_per_host: int
 
 
 @runtime_checkable

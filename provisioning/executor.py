@@ -11,7 +11,8 @@ What holds at every instant, whatever is killed:
 - undoing is journalled in the same way, and is itself taken up again.
 
 Steps go on beside each other where the pool's driver bears it and `pacing` allows; the journal is written by one
-thread alone. A change that goes on (drains, evacuations) loses a refused step and carries out the others.
+thread alone. A host that does not answer holds up its own steps and those that wait for them, a silent cloud those of
+its pool; all others are still carried out. A change that goes on (drains, evacuations) loses a refused step alone.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,9 +24,9 @@ from time import sleep
 from typing import Protocol
 
 from cloudctl.core.errors import CloudctlError, Unreachable
-from provisioning.driver import Driver
+from provisioning.driver import Concurrent, Driver, HostUnreachable, StillAtWork
 from provisioning.model import Applied, Capability, Step, StepKind
-from provisioning.pacing import Footprint, Pace, awaited, footprints, ready
+from provisioning.pacing import Footprint, Pace, awaited, footprints, place, ready
 from provisioning.steps import inverse
 
 
@@ -117,16 +118,20 @@ def execute(
     """Takes a change from where its journal stands to its end or to work orders.
 
     Returns why a cloud refused a step; the change is then to be undone. Unreachable, with the journal saying so,
-    when a cloud does not answer: the step is uncertain. goes_on: a refused step fails alone.
+    when a cloud or a host does not answer: the step is uncertain. goes_on: a refused step fails alone.
     """
     todo = [entry for entry in entries if entry.state not in (StepState.DONE, StepState.FAILED)]
+    bears = {code: _bearable(driver) for code, driver in drivers.items()}
     with ThreadPoolExecutor(max_workers=(pace or Pace()).parallel) as threads:
-        return _Course(todo, drivers, journal, pace or Pace(), goes_on, threads).run()
+        return _Course(todo, drivers, journal, pace or Pace(), goes_on, threads, bears).run()
 
 
 @dataclass(slots=True)
 class _Course:
-    """One execution: what waits, what runs, and what has ended but is not journalled yet."""
+    """One execution: what waits, what runs, and what has ended but is not journalled yet.
+
+    bears: what each pool's cloud bears. silent: places that did not answer.
+    """
 
     todo: Sequence[Entry]
     drivers: Mapping[str, Driver]
@@ -134,10 +139,12 @@ class _Course:
     pace: Pace
     goes_on: bool
     threads: ThreadPoolExecutor
+    bears: Mapping[str, Pace]
     running: dict[int, "Future[Applied]"] = field(default_factory=dict)
     finished: tuple[Entry, Applied] | None = None
     refused: list[tuple[Entry, CloudctlError]] = field(default_factory=list)
     unanswered: CloudctlError | None = None
+    silent: set[str] = field(default_factory=set)
 
     def run(self) -> CloudctlError | None:
         prints = footprints(
@@ -154,14 +161,11 @@ class _Course:
             free = [
                 index for index in waiting if before[index] <= ended and (barrier is None or index < barrier)
             ]
-            for index in self._startable(free, prints):
-                waiting.remove(index)
-                if self._start(index):
-                    ended.add(index)
-                if self._has_stopped():
-                    break
-            ended |= self._collect()
-            if self._has_stopped():
+            begun, over = self._begin(free, prints)
+            waiting = [index for index in waiting if index not in begun]
+            is_idle = not begun and not self.running
+            ended |= over | self._collect()
+            if self.refused or is_idle:
                 waiting.clear()
         return self._close()
 
@@ -172,32 +176,30 @@ class _Course:
     def _is_ordered(self, entry: Entry) -> bool:
         return Capability.ORDER in self.drivers[entry.pool].capabilities
 
-    def _startable(self, free: Sequence[int], prints: Sequence[Footprint]) -> list[int]:
-        """The first step, or, of clouds that bear it, as many as the pace allows."""
-        single = {self.todo[index].pool for index in self.running if self._at_once(self.todo[index]) == 1}
-        chosen: list[int] = []
-        for index in ready(free, self.running, prints, self.pace):
-            entry = self.todo[index]
-            if self._at_once(entry) > 1:
-                chosen.append(index)
-            elif entry.pool not in single:
-                single.add(entry.pool)
-                chosen.append(index)
-        return chosen
+    def _begin(self, free: Sequence[int], prints: Sequence[Footprint]) -> tuple[set[int], set[int]]:
+        """Of the free steps those begun, as many as the pace allows and the clouds bear, and those over already."""
+        begun, over = set[int](), set[int]()
+        heard = [index for index in free if not self._waits_for_silence(prints[index])]
+        for index in list(ready(heard, self.running, prints, self.pace, self.bears)):
+            if self.refused or self._waits_for_silence(prints[index]):
+                continue
+            begun.add(index)
+            if self._start(index):
+                over.add(index)
+        return begun, over
 
-    def _at_once(self, entry: Entry) -> int:
-        return int(getattr(self.drivers[entry.pool], "max_parallel", 1))
+    def _waits_for_silence(self, mine: Footprint) -> bool:
+        return not self.silent.isdisjoint({place(mine.pool, None), *mine.hosts})
 
     def _start(self, index: int) -> bool:
-        """Journals a step and asks its cloud; True when it has ended already: a simulated cloud answers at once."""
+        """Journals a step and asks its cloud; True when it is over already: a simulated cloud answers at once."""
         entry = self.todo[index]
         self.journal.begin(entry, self.finished)
         self.finished = None
-        if self._at_once(entry) > 1 or not self.drivers[entry.pool].is_simulated:
+        if self.bears[entry.pool].parallel > 1 or not self.drivers[entry.pool].is_simulated:
             self.running[index] = self.threads.submit(self._ask, entry)
             return False
-        self._ended(entry, self._ask, entry)
-        return True
+        return self._is_over(entry, self._ask, entry)
 
     def _ask(self, entry: Entry) -> Applied:
         """Asks again, a little later, what a real cloud did not answer: a step done twice is done once."""
@@ -211,41 +213,45 @@ class _Course:
         return driver.apply(entry.step)
 
     def _collect(self) -> set[int]:
-        """Waits for at least one of the steps running, if any, and journals what has ended."""
+        """Waits for at least one of the steps running, if any, and journals what came of it: those that are over."""
         if not self.running:
             return set()
         done, _ = wait(self.running.values(), return_when=FIRST_COMPLETED)
-        ended = {index for index, future in self.running.items() if future in done}
-        for index in sorted(ended):
+        over = set()
+        for index in sorted(index for index, future in self.running.items() if future in done):
             self._flush()
-            self._ended(self.todo[index], self.running.pop(index).result)
-        return ended
+            if self._is_over(self.todo[index], self.running.pop(index).result):
+                over.add(index)
+        return over
 
-    def _ended(self, entry: Entry, answer: Callable[..., Applied], *given: Entry) -> None:
+    def _is_over(self, entry: Entry, answer: Callable[..., Applied], *given: Entry) -> bool:
+        """Journals what a cloud answered. False: what waits for this step must not begin."""
         try:
             self.finished = (entry, answer(*given))
         except Unreachable as reason:
             self._flush()
             self.journal.unanswered(entry, reason)
             self.unanswered = self.unanswered or reason
+            if not isinstance(reason, StillAtWork):
+                host = reason.host if isinstance(reason, HostUnreachable) else None
+                self.silent.add(place(entry.pool, host))
+            return False
         except CloudctlError as reason:
             self._flush()
-            if self.goes_on:
-                self.journal.lose(entry, reason)
-            else:
+            if not self.goes_on:
                 self.refused.append((entry, reason))
+                return False
+            self.journal.lose(entry, reason)
+        return True
 
     def _flush(self) -> None:
         if self.finished is not None:
             self.journal.finish(self.finished, is_last=False)
             self.finished = None
 
-    def _has_stopped(self) -> bool:
-        return bool(self.refused) or self.unanswered is not None
-
     def _close(self) -> CloudctlError | None:
         """A refusal is journalled last: from then on the change is undoing."""
-        if self._has_stopped():
+        if self.refused or self.unanswered is not None:
             self._flush()
         for entry, reason in self.refused:
             self.journal.refuse(entry, reason)
@@ -285,6 +291,12 @@ def _take_back(entry: Entry, back: Step, driver: Driver, journal: Journal) -> No
         journal.keep(entry, reason)
     else:
         journal.undone(entry, applied)
+
+
+def _bearable(driver: Driver) -> Pace:
+    if isinstance(driver, Concurrent):
+        return Pace(driver.max_parallel, driver.max_per_host)
+    return Pace()
 
 
 def _ordered_together(todo: Sequence[Entry], drivers: Mapping[str, Driver]) -> list[Entry]:

@@ -21,10 +21,16 @@ class Pace:
 ANYWHERE = "*"
 
 
+def place(pool: str, host: str | None) -> str:
+    """A host as footprints name it."""
+    return f"{pool}/{host or ANYWHERE}"
+
+
 @dataclass(frozen=True, slots=True)
 class Footprint:
     """What a step needs and gives: the machine, the hosts it works on, where it frees room and where it takes some."""
 
+    pool: str
     vm_id: int
     hosts: frozenset[str] = field(default_factory=frozenset)
     frees: frozenset[str] = field(default_factory=frozenset)
@@ -49,38 +55,51 @@ def awaited(prints: Sequence[Footprint]) -> list[frozenset[int]]:
     found = []
     for index, mine in enumerate(prints):
         before = {last_of[mine.vm_id]} if mine.vm_id in last_of else set()
-        for place in mine.takes:
-            before.update(*(freeing.get(key, ()) for key in _where(place, freeing)))
+        for taken in mine.takes:
+            before.update(*(freeing.get(key, ()) for key in _where(taken, freeing)))
         found.append(frozenset(before))
         last_of[mine.vm_id] = index
-        for place in mine.frees:
-            freeing.setdefault(place, []).append(index)
+        for freed in mine.frees:
+            freeing.setdefault(freed, []).append(index)
     return found
 
 
 def ready(
-    waiting: Sequence[int], running: Iterable[int], prints: Sequence[Footprint], pace: Pace
+    waiting: Sequence[int],
+    running: Iterable[int],
+    prints: Sequence[Footprint],
+    pace: Pace,
+    bears: Mapping[str, Pace],
 ) -> Iterator[int]:
-    """Of the steps that wait for no other, by index and in order, those that may begin beside those running."""
-    work, count = Counter[str](), 0
+    """Of the steps that wait for no other, by index and in order, those that may begin beside those running.
+
+    bears: what each pool's cloud bears, whatever the pace.
+    """
+    on_host, in_pool = Counter[str](), Counter[str]()
+
+    def add(mine: Footprint) -> None:
+        on_host.update(mine.hosts)
+        in_pool[mine.pool] += 1
+
     for index in running:
-        work.update(prints[index].hosts)
-        count += 1
+        add(prints[index])
     for index in waiting:
-        if count >= pace.parallel:
+        if in_pool.total() >= pace.parallel:
             return
-        if all(work[host] < pace.per_host for host in prints[index].hosts):
-            work.update(prints[index].hosts)
-            count += 1
+        mine = prints[index]
+        most = bears[mine.pool]
+        per_host = min(pace.per_host, most.per_host)
+        if in_pool[mine.pool] < most.parallel and all(on_host[host] < per_host for host in mine.hosts):
+            add(mine)
             yield index
 
 
-def _where(place: str, freeing: Mapping[str, list[int]]) -> list[str]:
+def _where(where: str, freeing: Mapping[str, list[int]]) -> list[str]:
     """The places where room may be freed for one: itself, any host; for any host all of its pool."""
-    pool, _, host = place.partition("/")
+    pool, _, host = where.partition("/")
     if host == ANYWHERE:
         return [key for key in freeing if key.partition("/")[0] == pool]
-    return [place, f"{pool}/{ANYWHERE}"]
+    return [where, place(pool, None)]
 
 
 def _footprint(pool: str, step: Step, where: Mapping[int, str | None]) -> Footprint:
@@ -106,10 +125,8 @@ def _marked(
     takes: Iterable[str | None] = (),
     also: Iterable[str | None] = (),
 ) -> Footprint:
-    freed, taken, others = (
-        frozenset(f"{pool}/{host or ANYWHERE}" for host in each) for each in (frees, takes, also)
-    )
-    return Footprint(step.vm_id, freed | taken | others, freed, taken)
+    freed, taken, others = (frozenset(place(pool, host) for host in each) for each in (frees, takes, also))
+    return Footprint(pool, step.vm_id, freed | taken | others, freed, taken)
 
 
 def _host(side: Mapping[str, object] | None) -> str | None:

@@ -8,10 +8,11 @@ import pytest
 from cloudctl.core.errors import Refused, Unreachable
 from cloudctl.core.quantity import Size
 from provisioning import executor
+from provisioning.driver import HostUnreachable, StillAtWork
 from provisioning.executor import Entry, StepState, execute
 from provisioning.model import Applied, Capability
 from provisioning.pacing import Pace
-from provisioning.steps import create_step, migrate_step, start_step, stop_step
+from provisioning.steps import create_step, delete_step, migrate_step, start_step, stop_step
 
 AT = datetime(2026, 10, 1, tzinfo=UTC)
 SIZE = Size(2, 4096)
@@ -26,6 +27,7 @@ class Cloud:
 
     def __init__(self, answers=None, max_parallel=1, meet=0):
         self.answers, self.max_parallel, self.asked = dict(answers or {}), max_parallel, []
+        self.max_per_host = max_parallel
         self.now, self.together, self.lock = 0, 0, threading.Lock()
         self.meeting = threading.Barrier(meet, timeout=10) if meet else None
 
@@ -168,3 +170,53 @@ def test_pools_that_bear_one_at_a_time_work_beside_each_other():
     execute([*steps, *again], {"a": one, "b": other}, notes, BESIDE)
     assert (one.together, other.together) == (1, 1)
     assert notes.lines[-1] == "closed"
+
+
+def on_hosts(*names_and_hosts):
+    return [
+        Entry(number, "lab", stop_step(number, name), StepState.PENDING, host=host)
+        for number, (name, host) in enumerate(names_and_hosts, 1)
+    ]
+
+
+def test_a_silent_host_holds_up_its_own_steps_alone():
+    cloud, notes = Cloud({"a": HostUnreachable("Silence.", host="n1")}, max_parallel=4), Notes()
+    steps = on_hosts(("a", "n1"), ("b", "n1"), ("c", "n2"), ("d", "n2"))
+    with pytest.raises(Unreachable):
+        execute(steps, {"lab": cloud}, notes, Pace(parallel=4, per_host=1))
+    assert sorted(cloud.asked) == ["a", "c", "d"]
+    assert sorted(notes.lines) == ["begin a", "begin c", "begin d", "done c", "done d", "uncertain a"]
+
+
+def test_what_waits_for_an_uncertain_step_never_begins():
+    late = StillAtWork("Not yet.")
+    cloud, notes = Cloud({"a": late}), Notes()
+    steps = [delete_step(1, "a", SIZE, "n1"), create_step(2, "b", SIZE, host="n1"), stop_step(3, "c")]
+    with pytest.raises(StillAtWork):
+        execute(entries(*steps), {"lab": cloud}, notes)
+    assert notes.lines == ["begin a", "uncertain a", "begin c", "done c"]
+
+
+def test_a_silent_cloud_does_not_hold_up_another():
+    silent, other, notes = Cloud({"a": Unreachable("Silence.")}), Cloud(), Notes()
+    steps = [
+        Entry(1, "far", stop_step(1, "a"), StepState.PENDING),
+        Entry(2, "far", stop_step(2, "b"), StepState.PENDING),
+        Entry(3, "lab", stop_step(3, "c"), StepState.PENDING),
+    ]
+    with pytest.raises(Unreachable):
+        execute(steps, {"far": silent, "lab": other}, notes)
+    assert (silent.asked, other.asked) == (["a"], ["c"])
+
+
+def test_what_is_refused_beside_an_uncertain_step_undoes_the_change():
+    cloud, notes = Cloud({"a": HostUnreachable("Silence.", host="n1"), "c": Refused("No.")}), Notes()
+    reason = execute(on_hosts(("a", "n1"), ("c", "n2")), {"lab": cloud}, notes)
+    assert str(reason) == "No." and notes.lines == ["begin a", "uncertain a", "begin c", "refused c"]
+
+
+def test_after_a_silent_host_the_others_get_their_turn_however_few_go_on_at_once():
+    cloud, notes = Cloud({"a": HostUnreachable("Silence.", host="n1")}, max_parallel=4), Notes()
+    with pytest.raises(Unreachable):
+        execute(on_hosts(("a", "n1"), ("b", "n2"), ("c", "n3")), {"lab": cloud}, notes, Pace(parallel=1))
+    assert cloud.asked == ["a", "b", "c"]

@@ -46,7 +46,21 @@ def test_a_host_that_is_not_known_could_be_any():
 
 def test_a_host_does_so_many_things_at_once_and_no_more():
     steps = [("lab", migrate_step(number, str(number), "n1", f"n{number}")) for number in (2, 3, 4)]
-    prints = footprints(steps, {})
-    assert list(ready([0, 1, 2], [], prints, Pace(parallel=8, per_host=2))) == [0, 1]
-    assert list(ready([2], [0], prints, Pace(parallel=8, per_host=2))) == [2]
-    assert list(ready([0, 1, 2], [], prints, Pace(parallel=1, per_host=2))) == [0]
+    prints, bears = footprints(steps, {}), {"lab": Pace(8, 8)}
+    assert list(ready([0, 1, 2], [], prints, Pace(parallel=8, per_host=2), bears)) == [0, 1]
+    assert list(ready([2], [0], prints, Pace(parallel=8, per_host=2), bears)) == [2]
+    assert list(ready([0, 1, 2], [], prints, Pace(parallel=1, per_host=2), bears)) == [0]
+
+
+def test_a_cloud_that_bears_few_leaves_room_for_the_others():
+    prints = footprints(
+        [("slow", stop_step(1, "a")), ("slow", stop_step(2, "b")), ("lab", stop_step(3, "c"))], {}
+    )
+    pace, bears = Pace(parallel=2, per_host=2), {"slow": Pace(), "lab": Pace(8, 8)}
+    assert list(ready([0, 1, 2], [], prints, pace, bears)) == [0, 2]
+    assert list(ready([1, 2], [0], prints, pace, bears)) == [2]
+
+
+def test_a_cloud_may_bear_less_on_a_host_than_the_pace_allows():
+    prints = footprints([("lab", stop_step(1, "a")), ("lab", stop_step(2, "b"))], {1: "n1", 2: "n1"})
+    assert list(ready([0, 1], [], prints, Pace(8, 8), {"lab": Pace(8, 1)})) == [0]

@@ -6,8 +6,9 @@ from datetime import datetime
 
 from cloudctl.core.clock import parse_instant
 from cloudctl.core.database import from_micros, to_micros
-from cloudctl.core.errors import Refused, Unreachable
+from cloudctl.core.errors import Refused
 from cloudctl.core.quantity import Size, total
+from provisioning.driver import HostUnreachable
 from provisioning.drivers.embedded.store import CloudStore, HostRecord, MachineRecord
 from provisioning.model import Applied, HostFacts, Step, StepKind
 from provisioning.placement import HostLoad, Overcommit, why_not
@@ -230,7 +231,7 @@ class Hypervisor:
         if host not in self.hosts:
             raise Refused("The cloud has no host {host}.", host=host)
         if host in self.down:
-            raise Unreachable("Host {host} does not answer.", host=host)
+            raise HostUnreachable("Host {host} does not answer.", host=host)
 
     def _require_room(self, host: str, name: str, size: Size, without: MachineRecord | None = None) -> None:
         """The cloud keeps its own promises, whoever placed the machine."""

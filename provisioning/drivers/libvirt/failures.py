@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from cloudctl.core.errors import CloudctlError, Refused, Unreachable
+from cloudctl.core.errors import CloudctlError, Refused
+from provisioning.driver import HostUnreachable
 from provisioning.drivers.libvirt.sdk import sdk
 
 # Words of the catalogue for a host that could not be asked.
@@ -16,14 +17,14 @@ _LOGIN_WORDS = (
 _TLS_WORDS = ("certificate", "tls handshake", "gnutls")
 
 
-class HostSilent(Unreachable):
+class HostSilent(HostUnreachable):
     """A host that could not be asked. word: why, as a fault of an observation names it. is_late: no answer in time."""
 
     def __init__(
-        self, template: str, word: str = UNREACHABLE, *, is_late: bool = False, **values: Any
+        self, template: str, word: str = UNREACHABLE, *, host: str, is_late: bool = False, **values: Any
     ) -> None:
         self.word, self.is_late = word, is_late
-        super().__init__(template, **values)
+        super().__init__(template, host=host, **values)
 
 
 def said(error: Any) -> str:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Collection
 from functools import cached_property
 
 from cloudctl.core.clock import Clock
-from cloudctl.core.errors import Refused, Unreachable
-from provisioning.driver import PoolFacts
+from cloudctl.core.errors import Refused
+from provisioning.driver import HostUnreachable, PoolFacts
 from provisioning.drivers.openstack import adoption, creation, measurement, moving, power, removal, resizing
 from provisioning.drivers.openstack.observation import host_of, observe
 from provisioning.drivers.openstack.servers import HOST, state_of
@@ -52,6 +52,7 @@ class OpenStackDriver:
     is_simulated = False
     # Creates spend their time waiting for the cloud; more at once only meets its rate limits.
     max_parallel = 8
+    max_per_host = 8
 
     def __init__(self, pool: PoolFacts, clock: Clock) -> None:
         self._pool = pool
@@ -105,4 +106,4 @@ def _require_host_up(site: Site, step: Step) -> None:
         return
     for hypervisor in site.cloud.compute.pages("/os-hypervisors/detail", "hypervisors"):
         if host_of(hypervisor) == host and hypervisor["state"] != "up":
-            raise Unreachable("Host {host} does not answer.", host=host)
+            raise HostUnreachable("Host {host} does not answer.", host=host)

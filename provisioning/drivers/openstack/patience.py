@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cloudctl.core.errors import Unreachable
+from provisioning.driver import StillAtWork
 
 # Seconds before a request is tried again: on 429, on 503, on a connection that was lost.
 RETRY_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
@@ -33,11 +33,11 @@ class Deadline:
         return cls(time.monotonic() + seconds, pool, name)
 
     def looks(self) -> Iterator[None]:
-        """Yields once per look, pausing in between. Unreachable when the time is up: it may still happen."""
+        """Yields once per look, pausing in between. StillAtWork when the time is up: it may still happen."""
         number = 0
         while True:
             yield
             if time.monotonic() >= self.at:
-                raise Unreachable("Pool {pool} is still at work on {name}.", pool=self.pool, name=self.name)
+                raise StillAtWork("Pool {pool} is still at work on {name}.", pool=self.pool, name=self.name)
             pause(LOOK_PAUSES[min(number, len(LOOK_PAUSES) - 1)])
             number += 1

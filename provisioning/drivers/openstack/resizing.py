@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from cloudctl.core.clock import parse_instant
-from cloudctl.core.errors import Refused, Unreachable
+from cloudctl.core.errors import Refused
 from cloudctl.core.quantity import Size
+from provisioning.driver import StillAtWork
 from provisioning.drivers.openstack.cloud import Cloud
 from provisioning.drivers.openstack.endpoint import JsonMap
 from provisioning.drivers.openstack.failures import Rejected
@@ -150,9 +151,9 @@ def _text(shape: tuple[int, int, int]) -> str:
     return "{}c{}m{}d".format(*shape)
 
 
-def _half_grown(name: str, done: list[str], refusal: Rejected) -> Unreachable:
+def _half_grown(name: str, done: list[str], refusal: Rejected) -> StillAtWork:
     """What grew cannot shrink again, so nobody may take this for a refusal that left all as it was."""
-    return Unreachable(
+    return StillAtWork(
         "{name}: its {tiers} grew, then the cloud refused: {reason}",
         name=name,
         tiers=", ".join(done),
