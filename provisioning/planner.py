@@ -61,6 +61,9 @@ def plan_machines(
 ) -> list[PlanStep]:
     """Steps in the order in which they free room before they take it: transfers, retirements, shrinking, the rest.
 
+    A machine of a cloud of ours that is not wanted any more is put aside, to be deleted later: a line lost from a
+    file must not cost data. It keeps its room until then.
+
     found: machines a cloud has that nobody answers for, by (pool, name). live_pools: those that resize live.
     A machine that was planned but never made is created; one that is retired and not wanted stays so.
     """
@@ -153,7 +156,8 @@ def _resize(machine: Wanted, before: Size, live_pools: frozenset[str]) -> PlanSt
 
 def _retire(there: Present) -> PlanStep:
     before = {"system": there.system, "pool": there.pool, **(there.size or Size(0, 0)).as_json()}
-    return _step("retire", there.name, before, None, there.is_external)
+    after = None if there.is_external else {"state": "shelved"}
+    return _step("retire", there.name, before, after, there.is_external)
 
 
 def _description(machine: Wanted) -> dict[str, Any]:

@@ -134,6 +134,19 @@ def show_plan(ctx: "Context", found: Plan, output: str) -> None:
         show_list(_rows(found), output, COLUMNS, ctx.site.zone)
     else:
         show_record({"checksum": found.checksum, "steps": _rows(found)}, output, ctx.site.zone)
+    _tell_put_aside(ctx, found)
+
+
+def _tell_put_aside(ctx: "Context", found: Plan) -> None:
+    """What becomes of machines that the file leaves out, and how long there is to think better of it."""
+    count = sum(step.kind == "retire" and not step.is_live for step in found.steps)
+    if count:
+        say(
+            "{count} machine(s) are put aside, off, and deleted for good after {days} days;"
+            " until then “cloudctl vm restore NAME” brings one back.",
+            count=count,
+            days=ctx.settings.machines.keep_days,
+        )
 
 
 def _rows(found: Plan) -> list[dict[str, Any]]:

@@ -19,7 +19,9 @@ from cloudctl.operations.estate.apply_inventory import apply_inventory
 from cloudctl.operations.estate.export_inventory import export_inventory
 from cloudctl.operations.estate.plan_inventory import plan_again, plan_inventory
 from cloudctl.operations.estate.read_estate import read_estate
-from cloudctl.operations.machines.execute_change import ChangeFailed
+from cloudctl.operations.machines.delete_shelved import delete_shelved
+from cloudctl.operations.machines.execute_change import ChangeFailed, change_machines
+from cloudctl.operations.machines.plan_vm import plan_restore
 from metering.allocations import current_allocations, history_of, size_of
 from metering.store import Seal, mark_sealed
 from provisioning.steps import create_step
@@ -197,23 +199,57 @@ def test_a_removed_record_comes_back_as_the_same(ctx):
         )
 
 
-def test_a_machine_left_out_is_retired_in_its_cloud_before_its_system_goes(ctx):
+def without_tax():
+    only_external = {"204": MACHINES["204"].replace("tax", "school")}
+    system = '{code: tax, name: 非税, unit: fin, window: "Sat 22:00-Sun 06:00"}, '
+    return text_of(only_external).replace(system, "")
+
+
+def test_a_machine_left_out_is_put_aside_in_its_cloud_before_its_system_goes(ctx):
     apply(ctx)
     ctx.clock.advance(timedelta(hours=1))
-    only_external = {"204": MACHINES["204"].replace("tax", "school")}
-    text = text_of(only_external).replace(
-        '{code: tax, name: 非税, unit: fin, window: "Sat 22:00-Sun 06:00"}, ', ""
-    )
 
-    apply(ctx, text, force=True)
+    apply(ctx, without_tax(), force=True)
 
     with ctx.reading() as session:
-        assert find_vm(session, "db").state == "retired"
+        assert find_vm(session, "db").state == "shelved"
         assert find_system(session, "tax").removed_at == ctx.clock.now()
     assert held(ctx, "db")[-1][1] == ctx.clock.now()
-    assert plan_of(ctx, text).steps == ()
+    assert plan_of(ctx, without_tax()).steps == ()
+    with pytest.raises(InvalidInput, match="put aside: bring it back with “cloudctl vm restore db”"):
+        plan_of(ctx, text_of())
+    ctx.clock.advance(timedelta(days=14))
+    assert delete_shelved(ctx).gone == ("db", "web")
     with pytest.raises(InvalidInput, match="A machine of this name was retired"):
         plan_of(ctx, text_of())
+
+
+def test_a_machine_left_out_by_mistake_comes_back_once_its_system_is_there_again(ctx):
+    apply(ctx)
+    ctx.clock.advance(timedelta(hours=1))
+    apply(ctx, without_tax(), force=True)
+    with pytest.raises(Refused, match="its system tax was removed"):
+        plan_restore(ctx, "db")
+    only_external = {"204": MACHINES["204"]}
+    apply(ctx, text_of(only_external), force=True)
+
+    for name in ("db", "web"):
+        change_machines(ctx, plan_restore(ctx, name).steps, "a line was lost")
+
+    assert held(ctx, "db")[-1][1] is None
+    assert plan_of(ctx, text_of()).steps == ()
+
+
+def test_where_machines_are_put_aside_no_record_goes(ctx):
+    apply(ctx)
+    only_external = text_of({"204": MACHINES["204"]})
+    for _ in ("while they would be put aside", "when they are"):
+        with pytest.raises(InvalidInput) as refused:
+            plan_of(ctx, only_external.replace("lab", "lab2"))
+        told = {str(fault).split(": ", 1)[1].split(" cannot")[0] for fault in refused.value.problems}
+        assert {"pool:lab", "network:lab/office"} < told and len(told) > 2, "and their hosts"
+        assert any("kept there, put aside, db, web" in str(fault) for fault in refused.value.problems)
+        apply(ctx, only_external, force=True)
 
 
 def test_an_external_machine_left_out_is_gone_as_of_now(ctx):

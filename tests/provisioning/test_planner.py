@@ -94,7 +94,7 @@ def test_a_machine_no_longer_wanted_retires_unless_it_was_never_made():
 
     (step,) = plan([], there)
 
-    assert (step.kind, step.target, step.after, step.is_live) == ("retire", "a", None, False)
+    assert (step.kind, step.target, step.after, step.is_live) == ("retire", "a", {"state": "shelved"}, False)
 
 
 def test_a_machine_the_cloud_has_and_nobody_answers_for_is_adopted_and_then_resized():

@@ -2,7 +2,7 @@
 
 Records, declared facts, rows of machines to be made and the journal of the change to the clouds are committed
 together or not at all. The change is then carried out step by step; a kill leaves it to `change resume`. Records
-are removed when the machines that stood in them are gone.
+are removed when the machines that stood in them are put aside.
 """
 
 from collections.abc import Mapping, Sequence

@@ -15,7 +15,7 @@ from metering.tables import AllocationRow
 from provisioning.identity import fresh_uuid
 from provisioning.model import Step
 from provisioning.planner import Present, Wanted
-from provisioning.steps import adopt_step, create_step, delete_step, resize_step
+from provisioning.steps import adopt_step, create_step, resize_step, shelve_step
 from provisioning.tables import VmRow
 
 REASON = "inventory"
@@ -48,7 +48,7 @@ def declare_machines(
 
 
 def _is_declaration(step: PlanStep) -> bool:
-    return step.kind in ("declare", "correct") or (step.kind == "retire" and step.after is not None)
+    return step.kind in ("declare", "correct") or (step.kind == "retire" and step.is_live)
 
 
 def _enter_new(books: Books, machines: Sequence[Wanted]) -> None:
@@ -86,8 +86,8 @@ def _prepared(books: Books, step: PlanStep, machine: Wanted | None, there: Prese
         return resize_step(row.id, row.name, Size.from_json(step.before), machine.size, is_live=step.is_live)
     if step.kind == "resize" and machine is not None and there is not None and there.size is not None:
         return resize_step(there.vm_id, there.name, there.size, machine.size, is_live=step.is_live)
-    if step.kind == "retire" and not step.is_live and there is not None and there.size is not None:
-        return delete_step(there.vm_id, there.name, there.size, there.host)
+    if step.kind == "retire" and not step.is_live and there is not None:
+        return shelve_step(there.vm_id, there.name)
     return None
 
 

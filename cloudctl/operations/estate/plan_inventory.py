@@ -105,9 +105,10 @@ def _machine_conflicts(draft: Draft, wanted: list[Wanted], state: EstateState) -
 def _record_conflicts(
     draft: Draft, steps: Iterable[PlanStep], wanted: list[Wanted], state: EstateState
 ) -> Iterator[Problem]:
-    """What may not be changed or removed because machines that stay depend on it."""
+    """What may not be changed or removed because machines that stay depend on it, or that are kept put aside."""
     names = {machine.name for machine in wanted}
     staying = [there for name, there in state.machines.items() if there.state == "active" and name in names]
+    kept = [there for name, there in state.machines.items() if _is_kept(there, name in names)]
     pools_used = {there.pool for there in staying}
     hosts_used = {(there.pool, there.host or "") for there in staying}
     networks_used = {(there.pool, there.network or "") for there in staying}
@@ -124,6 +125,27 @@ def _record_conflicts(
         elif step.kind == "remove" and step.section == "networks" and step.key in networks_used:
             place = draft.marks.place()
             yield problem(place, "Network {name} cannot be removed: machines are on it.", name=name)
+        elif step.kind == "remove" and (there := [each.name for each in kept if _is_in(each, step)]):
+            template = (
+                "{record} cannot be removed yet: kept there, put aside, {names};"
+                " “cloudctl vm retire NAME --now” deletes for good."
+            )
+            yield problem(draft.marks.place(), template, record=step.target, names=", ".join(sorted(there)))
+
+
+def _is_kept(there: Present, is_wanted: bool) -> bool:
+    """Whether it is put aside, or will be for not being named any more: it can still be brought back."""
+    return there.state == "shelved" or (there.state == "active" and not is_wanted and not there.is_external)
+
+
+def _is_in(there: Present, step: PlanStep) -> bool:
+    """Whether a machine could not be brought back, or deleted, without this record."""
+    places = {
+        "pools": (there.pool,),
+        "hosts": (there.pool, there.host),
+        "networks": (there.pool, there.network),
+    }
+    return places.get(step.section) == step.key
 
 
 def _site_conflicts(session: Session, draft: Draft, steps: Iterable[PlanStep]) -> Iterator[Problem]:

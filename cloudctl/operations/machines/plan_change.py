@@ -101,6 +101,7 @@ def lay_out(
     machines = {step.vm_id: get_vm(session, step.vm_id) for step in steps}
     require_free(session, machines)
     _require_states(steps, machines)
+    _require_systems(session, steps, machines)
     owned = with_owners(session, steps)
     laid: dict[int, Iterator[Step]] = {}
     for pool_id, facts in seen.items():
@@ -217,6 +218,20 @@ def _require_states(steps: Sequence[Step], machines: Mapping[int, VmRow]) -> Non
         states[step.vm_id] = _TO.get(step.kind, states[step.vm_id])
         if step.kind in (StepKind.CREATE, StepKind.RESIZE) and wanted_size(step).vcpus < 1:
             raise Refused("{name}: a machine has at least one vCPU.", name=step.name)
+
+
+def _require_systems(session: Session, steps: Sequence[Step], machines: Mapping[int, VmRow]) -> None:
+    """What is brought back is held again, by a system that is there to hold it."""
+    removed = {row.id: row.code for row in systems(session, removed=True) if row.removed_at is not None}
+    for step in steps:
+        code = removed.get(machines[step.vm_id].system_id)
+        if step.kind == StepKind.UNSHELVE and code is not None:
+            raise Refused(
+                "{name} cannot be brought back: its system {system} was removed.",
+                name=step.name,
+                system=code,
+                hint=Message("Apply an inventory that has the system again."),
+            )
 
 
 # The states a machine may be in before a step (else: active), and the one it is in after it (else: the same).
