@@ -4,8 +4,10 @@ A formula is refused, not worked out; hidden rows, columns and sheets, merged ce
 named with their places. Nothing of the file is trusted: its size unpacked is looked at before it is read.
 """
 
+import lzma
 import warnings
 import zipfile
+import zlib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -13,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from cloudctl.core.errors import InvalidInput, NotFound, Problem, problem
+from cloudctl.core.workbook_limits import MAX_BYTES, MAX_CELLS, TooMuch, require_measure
 
-MAX_BYTES, MAX_UNPACKED, MAX_PARTS, MAX_CELLS = 16 * 1024**2, 128 * 1024**2, 500, 200_000
 # So many hidden rows are named one by one.
 MOST_NAMED = 20
 
@@ -62,17 +64,21 @@ def _require_plain(path: Path) -> None:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise _refused(path, "The file is larger than {limit} MiB.", limit=MAX_BYTES // 1024**2)
+        require_measure(path)
         with zipfile.ZipFile(path) as archive:
-            parts = archive.infolist()
+            parts = archive.namelist()
     except FileNotFoundError:
         raise NotFound("There is no file {path}.", path=str(path)) from None
-    except (zipfile.BadZipFile, UnicodeDecodeError, NotImplementedError):
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError, RuntimeError):
+        # No archive at all, one that is cut off, in a packing nobody knows, or locked with a password.
         raise _refused(path, "This is no .xlsx workbook.") from None
     except OSError as failure:
         raise _refused(path, "This file cannot be read: {reason}", reason=failure.strerror or "") from None
-    if len(parts) > MAX_PARTS or sum(part.file_size for part in parts) > MAX_UNPACKED:
-        raise _refused(path, "The workbook is too large unpacked.")
-    if any(part.filename.lower().endswith("vbaproject.bin") for part in parts):
+    except TooMuch as much:
+        if much.merged is not None:
+            raise _refused(path, "The cells {range} are merged.", range=much.merged) from None
+        raise _refused(path, "The workbook is too large unpacked.") from None
+    if any(part.lower().endswith("vbaproject.bin") for part in parts):
         raise _refused(path, "The workbook holds macros; save it as a plain .xlsx.")
 
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 from cloudctl.core.errors import Message
 from cloudctl.core.i18n import Catalogue
+from cloudctl.core.spreadsheet import cell_text
 
 # Raised when a form's cells move: forms of another version are refused.
 VERSION = 1
@@ -68,6 +69,11 @@ Choices = Mapping[str, tuple[str, ...]]
 def heading(field: Field, texts: Catalogue) -> str:
     """A needed one has a star."""
     return texts.message(field.label) + (" *" if field.is_needed else "")
+
+
+def sheet_titles(form: Form, texts: Catalogue) -> tuple[str, str]:
+    """Of the sheet with the fields and the one with the table, as long as a workbook allows."""
+    return cell_text(texts.message(form.title))[:31], cell_text(texts.message(form.table_title))[:31]
 
 
 def fixed_texts(form: Form, texts: Catalogue) -> Iterator[tuple[int, int, int, str]]:

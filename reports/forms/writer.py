@@ -21,6 +21,7 @@ from reports.forms.model import (
     Form,
     Mark,
     fixed_texts,
+    sheet_titles,
 )
 
 # Text stays text, whatever it looks like.
@@ -36,8 +37,7 @@ def write_form(form: Form, mark: Mark, choices: Choices, texts: Catalogue) -> by
     """The workbook in one language."""
     target = io.BytesIO()
     with xlsxwriter.Workbook(target, OPTIONS) as book:
-        head = book.add_worksheet(cell_text(texts.message(form.title))[:31])
-        table = book.add_worksheet(cell_text(texts.message(form.table_title))[:31])
+        head, table = (book.add_worksheet(title) for title in sheet_titles(form, texts))
         lists = _write_lists(book, mark, choices)
         _write_fixed(book, (head, table), form, texts)
         _write_fields(book, head, form, lists, texts)

@@ -20,7 +20,7 @@ from provisioning.drivers.embedded.faults import Faults, StepFault, write_faults
 from provisioning.steps import create_step
 from provisioning.store import find_vm, keep_vm_ids_ahead, open_pool_driver, pools, vm_names
 from provisioning.tables import VmRow
-from reports.forms.adoption_sheet import column_of
+from reports.forms.adoption_sheet import LIST_SHEET, column_of
 from tests.provisioning.estate import build_estate, planned_vm
 
 ESTATE = """version: 1
@@ -186,6 +186,14 @@ def test_another_workbook_is_refused_by_its_headings(ctx, three, tmp_path):
     book.active["A1"] = "names"
     book.save(tmp_path / "other.xlsx")
     assert refused(ctx, tmp_path / "other.xlsx")["A1"].startswith("Here the heading")
+
+
+def test_a_sheet_that_lost_its_machines_is_refused(ctx, tmp_path):
+    book = openpyxl.Workbook()
+    book.active.title = LIST_SHEET
+    book.save(tmp_path / "lost.xlsx")
+    with pytest.raises(InvalidInput):
+        read_adoption_sheet(ctx, tmp_path / "lost.xlsx")
 
 
 def test_a_row_twice_and_a_machine_that_is_gone_are_refused(ctx, three, tmp_path):

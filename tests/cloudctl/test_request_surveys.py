@@ -6,6 +6,7 @@ from datetime import date
 import openpyxl
 import pytest
 
+from provisioning.tables import PoolRow
 from tests.provisioning.estate import build_estate
 
 TAX = ("tax Tax", "Database server", "server", 2, 16, 64, 500, 100, "lab Lab", "ssd", date(2027, 3, 1))
@@ -96,3 +97,20 @@ def test_every_fault_is_named_and_nothing_kept(call, form):
         assert f"Equipment before the cloud!{cell}" in told
     assert call("list", "-o", "json") == []
     call("import", form, "--yes", code=3)
+
+
+def test_a_system_in_two_forms_at_once_is_told(call, form):
+    one, other = filled(form, TAX), filled(form, OLD, LAND)
+    told = call("import", one, other, "--yes", code=3).stderr
+
+    assert "filled-2.xlsx:Equipment before the cloud!A2: System “tax” stands in" in told
+    assert "land" not in told
+    assert call("list", "-o", "json") == []
+
+
+def test_a_tier_that_the_planned_pool_does_not_have_is_told(call, form, ctx):
+    with ctx.writing() as session:
+        session.query(PoolRow).filter_by(code="lab").one().options = {"tiers": {"ssd": "default"}}
+    told = call("import", filled(form, TAX, (*TAX[:9], "tape", TAX[10])), "--yes", code=3).stderr
+    assert "Equipment before the cloud!J3: Pool lab has no tier “tape”." in told
+    assert told.count("!J") == 1

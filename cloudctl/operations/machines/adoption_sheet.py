@@ -38,6 +38,8 @@ def make_adoption_sheet(ctx: Context, path: Path, pool: str | None = None) -> in
 def read_adoption_sheet(ctx: Context, path: Path) -> list[Adoption]:
     """What is to be adopted, in the sheet's order. InvalidInput with every problem of the sheet, each with its cell."""
     pages = [page for page in read_workbook(path, hidden=[LIST_SHEET]) if page.title != LIST_SHEET]
+    if not pages:
+        raise InvalidInput([problem(str(path), "The form has lost a sheet.")])
     sheet = pages[0]
     problems = [fault for page in pages for fault in page.problems]
     problems += list(_headings(sheet))

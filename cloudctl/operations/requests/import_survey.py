@@ -1,6 +1,6 @@
 """Takes in migration surveys: a system's lines are those of its last survey; all forms come in, or none."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -46,6 +46,7 @@ def import_surveys(ctx: Context, paths: Sequence[Path]) -> list[Surveyed]:
                 continue
             problems += [*filled.problems, *_faults(filled, known)]
             forms.append(filled)
+        problems += _surveyed_twice(forms)
         if problems:
             raise InvalidInput(problems)
         return [kept for filled in forms for kept in _keep(ctx, session, filled, known)]
@@ -65,9 +66,30 @@ def _faults(filled: FilledForm, known: Known) -> list[Problem]:
             if isinstance(answer, str) and chosen(answer) not in codes:
                 told = Message(message.template, {"code": chosen(answer)})
                 found.append(Problem(filled.line_place(line.number, key), told))
+        pool, tier = known.pools.get(chosen(str(line.answers["pool"]))), line.answers["tier"]
+        if pool is not None and pool.tiers and tier is not None and tier not in pool.tiers:
+            values = {"pool": chosen(str(line.answers["pool"])), "code": tier}
+            told = Message("Pool {pool} has no tier “{code}”.", values)
+            found.append(Problem(filled.line_place(line.number, "tier"), told))
         if line.answers["kind"] is not None and line.answers["kind"] not in kinds:
             found.append(Problem(filled.line_place(line.number, "kind"), Message("Choose one of the list.")))
     return found
+
+
+def _surveyed_twice(forms: Sequence[FilledForm]) -> Iterator[Problem]:
+    """A system's lines are those of one form: of two handed in together, neither is the last."""
+    first: dict[str, int] = {}
+    for number, filled in enumerate(forms):
+        for line in filled.lines:
+            if line.answers["system"] is None:
+                continue
+            code = chosen(str(line.answers["system"]))
+            if first.setdefault(code, number) != number:
+                told = Message(
+                    "System “{code}” stands in {file} too; hand its lines in with one form.",
+                    {"code": code, "file": forms[first[code]].sheets[0].file},
+                )
+                yield Problem(filled.line_place(line.number, "system"), told)
 
 
 def _keep(ctx: Context, session: Session, filled: FilledForm, known: Known) -> list[Surveyed]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from cloudctl.core.database import canonical_json
 from cloudctl.core.errors import InvalidInput, Message, Problem, problem
 from cloudctl.core.i18n import LANGUAGES, Catalogue
-from cloudctl.core.sheet_reader import Sheet, Value, read_workbook
+from cloudctl.core.sheet_reader import MOST_NAMED, Sheet, Value, read_workbook
 from reports.forms.model import (
     FIRST_FIELD_ROW,
     FIRST_TABLE_ROW,
@@ -23,6 +23,7 @@ from reports.forms.model import (
     Form,
     Mark,
     fixed_texts,
+    sheet_titles,
 )
 
 Answer = str | int | date | None
@@ -73,7 +74,7 @@ def read_form(path: Path, form: Form, home: str) -> FilledForm:
     mark = _mark(path, sheets)
     _require_own(path, mark, form, home)
     texts = Catalogue(mark.language)
-    pages = [sheet for sheet in sheets if sheet.title != HIDDEN_SHEET]
+    pages = _in_order([sheet for sheet in sheets if sheet.title != HIDDEN_SHEET], form, texts)
     if len(pages) < 2:
         raise InvalidInput([problem(str(path), "The form has lost a sheet.")])
     found = [fault for sheet in pages for fault in sheet.problems]
@@ -89,6 +90,12 @@ def read_form(path: Path, form: Form, home: str) -> FilledForm:
     lines = tuple(_lines(reading, table, form))
     found += _foreign_cells((head, table), form, texts)
     return FilledForm(form, texts, (head, table), answers, lines, tuple(found))
+
+
+def _in_order(pages: list[Sheet], form: Form, texts: Catalogue) -> list[Sheet]:
+    """The form's own sheets first, by their names: people move sheets about. Renamed ones are taken as they come."""
+    titles = sheet_titles(form, texts)
+    return sorted(pages, key=lambda page: titles.index(page.title) if page.title in titles else len(titles))
 
 
 def _mark(path: Path, sheets: Sequence[Sheet]) -> Mark:
@@ -133,28 +140,48 @@ def _lines(reading: "_Reading", table: Sheet, form: Form) -> Iterator[Line]:
 
 
 def _foreign_cells(pages: Sequence[Sheet], form: Form, texts: Catalogue) -> Iterator[Problem]:
-    """Fixed texts that were changed, and cells beyond the form."""
+    """Fixed texts that were changed, and what stands beyond the form."""
     fixed = {(sheet, row, column): text for sheet, row, column, text in fixed_texts(form, texts)}
-    open_cells = {
-        (HEAD_SHEET, row, VALUE_COLUMN) for row in range(FIRST_FIELD_ROW, FIRST_FIELD_ROW + len(form.fields))
-    }
-    last = FIRST_TABLE_ROW + form.rows - 1
     for number, sheet in enumerate(pages):
-        for (row, column), value in sheet.cells.items():
-            if (number, row, column) in fixed or (number, row, column) in open_cells:
-                continue
-            is_answer = (
-                number == TABLE_SHEET and FIRST_TABLE_ROW <= row <= last and column <= len(form.columns)
+        foreign = [at for at in sheet.cells if (number, *at) not in fixed and not _is_open(form, number, *at)]
+        if number == TABLE_SHEET:
+            yield from _lines_too_many(
+                sheet, form, {row for row, column in foreign if column <= len(form.columns)}
             )
-            if not is_answer:
-                yield problem(
-                    sheet.place(row, column), "This cell lies beyond the form: “{value}”.", value=value
-                )
+            foreign = [(row, column) for row, column in foreign if column > len(form.columns)]
+        yield from _cells_beyond(sheet, foreign)
     for (number, row, column), text in fixed.items():
         if pages[number].cells.get((row, column)) != text:
             yield problem(
                 pages[number].place(row, column), "Here the form says “{text}”; leave it so.", text=text
             )
+
+
+def _is_open(form: Form, sheet: int, row: int, column: int) -> bool:
+    """Whether the form asks something there."""
+    if sheet == HEAD_SHEET:
+        return column == VALUE_COLUMN and FIRST_FIELD_ROW <= row < FIRST_FIELD_ROW + len(form.fields)
+    return column <= len(form.columns) and FIRST_TABLE_ROW <= row < FIRST_TABLE_ROW + form.rows
+
+
+def _lines_too_many(table: Sheet, form: Form, rows: set[int]) -> Iterator[Problem]:
+    if rows:
+        yield problem(
+            table.place(min(rows), 1),
+            "The form has room for {limit} lines; {count} more stand below it. Use another form for them.",
+            limit=form.rows,
+            count=len(rows),
+        )
+
+
+def _cells_beyond(sheet: Sheet, places: Sequence[tuple[int, int]]) -> Iterator[Problem]:
+    """The first of them one by one: a column of remarks is one mistake, not a hundred."""
+    for at in places[:MOST_NAMED]:
+        yield problem(sheet.place(*at), "This cell lies beyond the form: “{value}”.", value=sheet.cells[at])
+    if len(places) > MOST_NAMED:
+        at = places[MOST_NAMED]
+        count = len(places) - MOST_NAMED
+        yield problem(sheet.place(*at), "{count} more cells lie beyond the form.", count=count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +221,11 @@ def _wrong(field: Field, value: Value) -> Message | None:
         )
     if field.kind == "date":
         is_day = isinstance(value, date) and not isinstance(value, datetime)
+        if isinstance(value, str) and _is_day(value):
+            return Message("“{value}” is written as text; make it a date.", {"value": value})
         return None if is_day else Message("Here a day is wanted, not “{value}”.", {"value": str(value)})
+    if isinstance(value, str) and value.isdecimal():
+        return Message("“{value}” is written as text; make it a number.", {"value": value})
     is_whole = isinstance(value, int) and not isinstance(value, bool)
     if not (is_whole or (isinstance(value, float) and value.is_integer())):
         return Message("Here a whole number is wanted, not “{value}”.", {"value": str(value)})
@@ -205,3 +236,11 @@ def _wrong(field: Field, value: Value) -> Message | None:
             {"least": field.at_least, "most": field.at_most},
         )
     return None
+
+
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
