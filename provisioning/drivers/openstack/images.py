@@ -8,7 +8,7 @@ from contextlib import suppress
 from threading import Lock
 
 from cloudctl.core.errors import Refused, Unreachable
-from provisioning.driver import PoolFacts
+from provisioning.driver import PoolFacts, StillAtWork
 from provisioning.drivers.openstack.cloud import Cloud
 from provisioning.drivers.openstack.endpoint import JsonMap
 from provisioning.drivers.openstack.failures import Lost, Rejected
@@ -144,8 +144,8 @@ class Images:
         self._service.put(f"/images/{image['id']}/tags/{WHOLE}")
         return str(image["id"])
 
-    def _cut_off(self, name: str) -> Unreachable:
-        return Unreachable(
+    def _cut_off(self, name: str) -> StillAtWork:
+        return StillAtWork(
             "Pool {pool}: the upload of image “{name}” was cut off.", pool=self._facts.code, name=name
         )
 
