@@ -10,6 +10,7 @@ told to bring up by hand is used as it is: OPENSTACK_LAB names its folder.
 """
 
 import fcntl
+import json
 import os
 import shutil
 import signal
@@ -30,6 +31,8 @@ from provisioning.driver import PoolFacts
 ROOT = Path(__file__).parents[3]
 SCRIPTS = Path(__file__).parent / "openstack"
 COMPUTES = ("a", "b")
+# The estate that prepare.py makes.
+IMAGES, NETWORKS = ("tiny",), ("office", "outside")
 UP_SECONDS = 420
 IDLE_SECONDS = 10
 
@@ -40,7 +43,9 @@ class OpenStackLab:
     def __init__(self, base: Path) -> None:
         self.base = base
         self.clouds_yaml = base / "clouds.yaml"
+        # Killed by us: those that the cloud holds for down, and those of them that do not run.
         self._killed: set[str] = set()
+        self._off: set[str] = set()
 
     @contextmanager
     def taken(self) -> Iterator[None]:
@@ -76,13 +81,26 @@ class OpenStackLab:
         pid = int(self._pidfile(host).read_text())
         os.killpg(pid, signal.SIGKILL)
         self._killed.add(host)
+        self._off.add(host)
         self._force_down(host, True)
+
+    def start_compute(self, host: str) -> None:
+        """As the power's return would; the cloud keeps it forced down. Started already: nothing."""
+        if host not in self._off:
+            return
+        self._off.remove(host)
+        script = f'. "{SCRIPTS}/settings.sh" && start_compute {host}'
+        subprocess.run(["bash", "-c", script], env={**os.environ, "BASE": str(self.base)}, check=True)
+
+    def instances(self, host: str) -> list[str]:
+        """Ids of the servers that really stand on the host, whatever the cloud believes."""
+        kept = self.base / "data" / f"nova-{host}" / "osfake.json"
+        return sorted(json.loads(kept.read_text())) if kept.exists() else []
 
     def mend_computes(self) -> None:
         """Starts the killed ones again and waits until they have cleaned up and report."""
         for host in sorted(self._killed):
-            script = f'. "{SCRIPTS}/settings.sh" && start_compute {host}'
-            subprocess.run(["bash", "-c", script], env={**os.environ, "BASE": str(self.base)}, check=True)
+            self.start_compute(host)
             self._force_down(host, False)
         if self._killed:
             self._wait_until_up()
@@ -109,7 +127,15 @@ class OpenStackLab:
             for project in cloud.identity.projects():
                 if project.name not in ("admin", "service"):
                     cloud.identity.delete_project(project)
+            for flavor in cloud.compute.flavors():
+                cloud.compute.delete_flavor(flavor)
+            for image in cloud.image.images():
+                if image.name not in IMAGES:
+                    cloud.image.delete_image(image)
             _wait_until_empty(lambda: list(cloud.block_storage.volumes(details=False, all_projects=True)))
+            for network in cloud.network.networks():
+                if network.name not in NETWORKS:
+                    cloud.network.delete_network(network)
 
     def _pidfile(self, host: str) -> Path:
         return self.base / "run" / f"nova-compute-{host}.pid"
@@ -189,11 +215,23 @@ def _started() -> OpenStackLab:
     with (base / "keeper.lock").open("w") as guard:
         # One process at a time looks whether there is a keeper, and starts one.
         fcntl.flock(guard, fcntl.LOCK_EX)
-        if not (base / "ready").exists():
+        if not _is_kept(base):
             with (base / "keeper.log").open("w") as log:
                 _held.append(_keeper(base, log))
             _wait_for(base)
     return OpenStackLab(base)
+
+
+def _is_kept(base: Path) -> bool:
+    """A keeper that was killed leaves its word that the lab is ready; its lock goes with it."""
+    if not (base / "ready").exists():
+        return False
+    with (base / "alive.lock").open("w") as alive:
+        try:
+            fcntl.flock(alive, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def _keeper(base: Path, log: IO[str]) -> subprocess.Popen[bytes]:
@@ -220,7 +258,13 @@ def _wait_for(base: Path) -> None:
 
 
 def keep(base: Path) -> None:
-    """The keeper: up, then down when the last user is gone."""
+    """The keeper: up, then down when the last user is gone. It waits until an earlier one is done with that."""
+    with (base / "alive.lock").open("w") as alive:
+        fcntl.flock(alive, fcntl.LOCK_EX)
+        _keep_alive(base)
+
+
+def _keep_alive(base: Path) -> None:
     environment = {**os.environ, "BASE": str(base), "COMPUTES": " ".join(COMPUTES), "PYTHON": sys.executable}
     subprocess.run([str(SCRIPTS / "down.sh"), "--wipe"], env=environment, check=False)
     up = subprocess.run([str(SCRIPTS / "up.sh")], env=environment, check=False)

@@ -170,6 +170,8 @@ mechanism_drivers = osfake
 extension_drivers = port_security
 [ml2_type_flat]
 flat_networks = *
+[ml2_type_vlan]
+network_vlan_ranges = provider
 [securitygroup]
 enable_security_group = true
 E
