@@ -8,7 +8,17 @@ from typing import Any, Protocol, runtime_checkable
 
 from cloudctl.core.clock import Clock
 from cloudctl.core.errors import Message, Refused, Unreachable
-from provisioning.model import Applied, Capability, Console, Measurement, Observation, Probe, Step
+from provisioning.model import (
+    Applied,
+    Capability,
+    Console,
+    Machine,
+    MachineState,
+    Measurement,
+    Observation,
+    Probe,
+    Step,
+)
 
 # name -> dotted path of the class; loaded when a pool of that kind is opened.
 DRIVERS = {
@@ -109,6 +119,15 @@ class Consoled(Protocol):
 
 
 @runtime_checkable
+class Addressed(Protocol):
+    """A cloud that can ask its guests for addresses that it does not know by itself."""
+
+    def addresses(self, vm_ids: Collection[int]) -> Mapping[int, tuple[str, ...]]:
+        """Of those of these machines that tell any. It may take seconds; hosts and guests that are silent tell none."""
+        ...
+
+
+@runtime_checkable
 class Probed(Protocol):
     """A cloud whose hosts can be tried."""
 
@@ -147,6 +166,19 @@ def open_driver(name: str, pool: PoolFacts, clock: Clock) -> Driver:
     module, attribute = DRIVERS[name].split(":")
     driver: Driver = getattr(import_module(module), attribute)(pool, clock)
     return driver
+
+
+def addresses_of(driver: Driver, machines: Sequence[Machine]) -> dict[int, tuple[str, ...]]:
+    """Where machines of ours are reached, as their cloud knows; else, of those that run, as their guests say."""
+    known = {each.vm_id: each.addresses for each in machines if each.vm_id is not None and each.addresses}
+    silent = [
+        each.vm_id
+        for each in machines
+        if each.vm_id is not None and each.vm_id not in known and each.state == MachineState.RUNNING
+    ]
+    if silent and isinstance(driver, Addressed):
+        known |= driver.addresses(silent)
+    return known
 
 
 def opened(pools: Sequence[tuple[str, PoolFacts]], clock: Clock) -> dict[str, Driver]:

@@ -15,6 +15,7 @@ from cloudctl.operations.machines.plan_change import seen_machine
 from metering.allocations import current_allocations, history_of
 from metering.tables import AllocationRow
 from policies.requests.store import machine_requests, term_of
+from provisioning.model import Machine
 from provisioning.store import every, find_pool, find_vm, open_steps, vms
 from provisioning.tables import PoolRow, VmRow
 
@@ -42,7 +43,7 @@ def list_vms(ctx: Context, chosen: VmFilter | None = None) -> list[dict[str, Any
 
 
 def show_vm(ctx: Context, name: str) -> dict[str, Any]:
-    """One machine, with its power as the cloud shows it (None: unknown), its change in hand and its history."""
+    """One machine; power (None: unknown) and addresses as its cloud shows them; its change in hand, its history."""
     with ctx.reading() as session:
         row = find_vm(session, name)
         held = current_allocations(session).get(row.id)
@@ -59,18 +60,24 @@ def show_vm(ctx: Context, name: str) -> dict[str, Any]:
         history = _history(session, row, _Names.read(session))
     if row.shelved_at is not None and row.state == "shelved":
         shown["kept_until"] = row.shelved_at + timedelta(days=ctx.settings.machines.keep_days)
-    return {**shown, "power": _power(ctx, row), "change_in_hand": in_hand, "history": history}
+    machine = _seen(ctx, row)
+    return {
+        **shown,
+        "power": machine.state.value if machine else None,
+        "addresses": list(machine.addresses) if machine else [],
+        "change_in_hand": in_hand,
+        "history": history,
+    }
 
 
-def _power(ctx: Context, row: VmRow) -> str | None:
+def _seen(ctx: Context, row: VmRow) -> Machine | None:
     """None when the cloud does not show it or does not answer: looking at a machine never fails for that."""
     if row.state != "active":
         return None
     try:
-        machine = seen_machine(ctx, row)
+        return seen_machine(ctx, row)
     except Unreachable:
         return None
-    return machine.state.value if machine else None
 
 
 def _systems(session: Session, chosen: VmFilter) -> Sequence[int] | None:

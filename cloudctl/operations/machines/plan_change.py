@@ -14,7 +14,7 @@ from cloudctl.operations.context import Context
 from cloudctl.operations.requests.reserved_room import reserve_granted
 from metering.allocations import current_allocations, size_of
 from provisioning.cycles import with_cycles
-from provisioning.driver import Driver
+from provisioning.driver import Driver, addresses_of
 from provisioning.model import Capability, Machine, Observation, Step, StepKind
 from provisioning.placement import Overcommit
 from provisioning.promises import Promise, Promises
@@ -293,5 +293,13 @@ def seen_pool(ctx: Context, pool_id: int) -> Seen:
 
 
 def seen_machine(ctx: Context, row: VmRow) -> Machine | None:
-    """The machine as its cloud shows it now; None when it shows none of ours by that id."""
-    return seen_pool(ctx, row.pool_id).machine(row)
+    """The machine as its cloud shows it now, its addresses asked of its guest where the cloud does not know them.
+
+    None when the cloud shows none of ours by that id.
+    """
+    with opened_drivers(ctx, [row.pool_id]) as drivers:
+        driver = drivers[row.pool_id]
+        machine = Seen(driver.capabilities, driver.observe()).machine(row)
+        if machine is None:
+            return None
+        return replace(machine, addresses=addresses_of(driver, [machine]).get(row.id, ()))

@@ -6,6 +6,7 @@ from cloudctl.core.errors import Refused, Unreachable
 from cloudctl.operations.context import Context
 from cloudctl.operations.machines.plan_change import opened_drivers
 from policies.requests.store import request_machines
+from provisioning.driver import addresses_of
 
 
 def machine_addresses(ctx: Context, session: Session, number: int) -> dict[int, tuple[str, ...]]:
@@ -16,8 +17,9 @@ def machine_addresses(ctx: Context, session: Session, number: int) -> dict[int, 
     for pool_id in dict.fromkeys(vm.pool_id for vm in machines):
         try:
             with opened_drivers(ctx, [pool_id]) as drivers:
-                seen = drivers[pool_id].observe().machines
+                driver = drivers[pool_id]
+                seen = [machine for machine in driver.observe().machines if machine.vm_id in wanted]
+                found |= addresses_of(driver, seen)
         except (Unreachable, Refused):
             continue
-        found |= {m.vm_id: m.addresses for m in seen if m.vm_id is not None and m.vm_id in wanted}
     return found
