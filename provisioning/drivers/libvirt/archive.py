@@ -1,9 +1,13 @@
 """What the driver keeps beside the hosts: last definitions, for a host that dies, and who is gone since when."""
 
+import fcntl
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import quote
 
 from cloudctl.core.clock import parse_instant
 
@@ -59,6 +63,15 @@ class Archive:
             return frozenset()
         names = (path.name.partition("@") for path in folder.iterdir() if path.suffix != ".new")
         return frozenset((int(number), host) for number, _, host in names)
+
+    @contextmanager
+    def uploading(self, storage: str) -> Iterator[None]:
+        """Nobody else of this home uploads into that storage meanwhile; whoever does is waited for."""
+        path = self.folder / "uploads" / f"{quote(storage, safe='')}.lock"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
 
     def _remnant(self, vm_id: int, host: str) -> Path:
         return self.folder / "remnants" / f"{vm_id}@{host}"

@@ -23,6 +23,7 @@ from provisioning.drivers.libvirt.seed import seed_iso
 from provisioning.drivers.libvirt.storage import (
     GIB,
     find_volume,
+    refresh,
     remove_volume,
     require_free_space,
     storage_pool,
@@ -83,7 +84,7 @@ def _made(place: Workplace, wanted: Wanted) -> Applied:
     _require_unused(place, disks)
     base = None
     if wanted.image is not None:
-        base = ensure_base(place.connection, disks[0].pool, place.host, wanted.image)
+        base = ensure_base(place, disks[0].pool, wanted.image)
     xml = domain_xml(_blueprint(place, wanted, disks))
     there = found(place.connection.defineXML(xml))
     try:
@@ -139,7 +140,7 @@ def _require_unused(place: Workplace, disks: tuple[DiskPlan, ...]) -> None:
     """A volume that stands where ours is to be may be somebody's data."""
     for disk in disks:
         pool = storage_pool(place.connection, disk.pool, place.host)
-        pool.refresh(0)
+        refresh(pool, place.host)
         if find_volume(pool, disk.volume) is not None:
             raise Refused(
                 "Storage pool {pool} of host {host} has a volume {volume} already.",

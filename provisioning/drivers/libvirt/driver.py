@@ -11,7 +11,7 @@ from provisioning.drivers.libvirt import adoption, creation, movement, power, pr
 from provisioning.drivers.libvirt.archive import Archive
 from provisioning.drivers.libvirt.definition import Found
 from provisioning.drivers.libvirt.failures import HostSilent
-from provisioning.drivers.libvirt.host import Answers, Host, answers
+from provisioning.drivers.libvirt.host import Answers, Host, answers, turns
 from provisioning.drivers.libvirt.options import HostSettings, Image, Nic, Settings
 from provisioning.drivers.libvirt.readings import read_host
 from provisioning.drivers.libvirt.sdk import require_sdk
@@ -43,10 +43,11 @@ VERBS: dict[StepKind, Verb] = {
 
 
 class LibvirtDriver:
-    """One pool's hosts. Nothing connects before the first verb."""
+    """One pool's hosts; may be used by several threads at once. Nothing connects before the first verb."""
 
     capabilities = frozenset(Capability) - {Capability.ORDER, Capability.HOLD}
     is_simulated = False
+    max_per_host = 1
 
     def __init__(self, pool: PoolFacts, clock: Clock) -> None:
         require_sdk(pool.code)
@@ -57,6 +58,7 @@ class LibvirtDriver:
         self._hosts = {
             code: Host(code, HostSettings.of(options)) for code, options in sorted(pool.hosts.items())
         }
+        self.max_parallel = max(len(self._hosts), 1)
 
     def observe(self) -> Observation:
         told = self._ask_all(lambda host: partial(look, code=host.code, pools=self._settings.tiers))
@@ -82,16 +84,16 @@ class LibvirtDriver:
                 return self._evacuate(step)
         there = self._whereabouts(step).require()
         verb = VERBS[step.kind]
-        return self._on(there.host, lambda place: verb(place, there.found, step))
+        return self._on(there.host, lambda place: verb(place, place.again(there.found), step))
 
     def console(self, vm_id: int) -> Console:
         step = Step(StepKind.START, vm_id, f"#{vm_id}", None, None)
         there = self._whereabouts(step).require()
         name = there.found.definition.name
-        if not self._quickly(there.host, lambda place: bool(there.found.domain.isActive())):
+        host = self._hosts[there.host]
+        if not host.ask(lambda _: bool(there.found.domain.isActive()), self._settings.answer_seconds):
             raise Refused("{name} is not running.", name=name)
-        uri = self._hosts[there.host].settings.uri
-        return Console("command", ("virsh", "-c", uri, "console", name))
+        return Console("command", ("virsh", "-c", host.settings.uri, "console", name))
 
     def probe(self, host: str) -> tuple[Probe, ...]:
         """Which domain types really run guests on a host."""
@@ -136,7 +138,7 @@ class LibvirtDriver:
             stone = self._archive.stone(step.vm_id)
             at = stone.at if stone else self._clock.now()
             return Applied(at, stone.external_id if stone else None, None)
-        applied = self._on(there.host, lambda place: removal.delete(place, there.found))
+        applied = self._on(there.host, lambda place: removal.delete(place, place.again(there.found)))
         for other in seen.others:
             self._clear_away(step.vm_id, other.host, other.found)
         return applied
@@ -149,18 +151,20 @@ class LibvirtDriver:
                 raise reason
             raise Refused("The cloud has no machine {name} without an owner.", name=step.name)
         host, there = found[0]
-        return self._on(host, lambda place: adoption.adopt(place, there, step))
+        return self._on(host, lambda place: adoption.adopt(place, place.again(there), step))
 
     def _migrate(self, step: Step) -> Applied:
         target = str((step.after or {}).get("host"))
         self._require_host(target)
         there = self._whereabouts(step).require()
         if there.host == target:
-            return self._on(target, lambda place: movement.arrived(place, there.found))
-        goal = self._quickly(target, lambda place: place)
-        self._on(target, lambda place: movement.require_ready(place, there.found))
-        self._archive.clear_remnant(step.vm_id, target)
-        return self._on(there.host, lambda place: movement.migrate(place, goal, there.found, step))
+            return self._on(target, lambda place: movement.arrived(place, place.again(there.found)))
+        with turns(self._hosts[there.host], self._hosts[target]):
+            goal = self._on(target, lambda place: movement.made_ready(place, there.found))
+            self._archive.clear_remnant(step.vm_id, target)
+            return self._on(
+                there.host, lambda place: movement.migrate(place, goal, place.again(there.found), step)
+            )
 
     def _evacuate(self, step: Step) -> Applied:
         assert step.before is not None and step.after is not None
@@ -173,7 +177,7 @@ class LibvirtDriver:
         if there is not None and there.host == target:
             for other in seen.others:
                 self._clear_away(step.vm_id, other.host, other.found)
-            return self._on(target, lambda place: movement.arrived(place, there.found))
+            return self._on(target, lambda place: movement.arrived(place, place.again(there.found)))
         if dead not in seen.silent and dead in self._hosts:
             if there is not None and there.host == dead:
                 raise Refused("Host {host} answers: its machines are migrated, not evacuated.", host=dead)
@@ -188,13 +192,14 @@ class LibvirtDriver:
         """What is left of a machine on a host that it has left: the definition, never the disks."""
 
         def clear(place: Workplace) -> None:
-            if there.domain.isActive():
+            stale = place.again(there).domain
+            if stale.isActive():
                 raise Refused(
                     "{name} runs on host {host} too: power one of the two off by hand.",
                     name=there.definition.name,
                     host=host,
                 )
-            removal.forget(there.domain)
+            removal.forget(stale)
 
         self._on(host, clear)
         self._archive.clear_remnant(vm_id, host)
@@ -208,7 +213,9 @@ class LibvirtDriver:
             raise Refused("The cloud has another machine of the name {name}.", name=step.name)
 
     def _whereabouts(self, step: Step) -> Whereabouts:
-        told = self._each(lambda place: place.find(step.vm_id, step.name))
+        told = self._each(lambda place: place.find_named(step.vm_id, step.name))
+        if not any(told.answered.values()):
+            told = self._each(lambda place: place.find_renamed(step.vm_id))
         return Whereabouts.of(step, told.answered, told.silent, self._archive.remnants())
 
     def _require_host(self, code: str) -> None:
@@ -230,13 +237,11 @@ class LibvirtDriver:
         return Nic.of(self._pool.networks[str(code)])
 
     def _on(self, code: str, work: Callable[[Workplace], T]) -> T:
-        """Carries something out on one host, which may take its time."""
+        """Carries something out on one host when its turn comes; it may take its time."""
         host = self._hosts[code]
-        return host.ask(lambda connection: work(self._place(host, connection)), self._settings.step_seconds)
-
-    def _quickly(self, code: str, work: Callable[[Workplace], T]) -> T:
-        host = self._hosts[code]
-        return host.ask(lambda connection: work(self._place(host, connection)), self._settings.answer_seconds)
+        return host.carry_out(
+            lambda connection: work(self._place(host, connection)), self._settings.step_seconds
+        )
 
     def _each(self, work: Callable[[Workplace], T]) -> Answers[T]:
         return self._ask_all(lambda host: lambda connection: work(self._place(host, connection)))

@@ -11,11 +11,13 @@ from provisioning.drivers.libvirt.options import Image
 from provisioning.drivers.libvirt.storage import (
     fill,
     find_volume,
+    refresh,
     remove_volume,
     require_free_space,
     storage_pool,
     write_raw,
 )
+from provisioning.drivers.libvirt.workplace import Workplace
 
 QCOW2 = b"QFI\xfb"
 
@@ -83,15 +85,22 @@ def _require_plain(image: Image, path: Path, head: bytes) -> None:
         raise Refused("Image {code}: {path} has a backing file.", code=image.code, path=str(path))
 
 
-def ensure_base(connection: Any, pool_name: str, host: str, image: CheckedImage) -> Base:
+def ensure_base(place: Workplace, pool_name: str, image: CheckedImage) -> Base:
     """The image in that storage pool, uploaded if it is not there yet.
 
     A small volume beside it is written last and says that the upload was whole: one that was cut off is begun anew.
+    So of the hosts that share a storage pool one uploads at a time, and the others find it done.
     """
+    storage = pool_name if place.settings.shared_storage else f"{place.host}.{pool_name}"
+    with place.archive.uploading(storage):
+        return _uploaded_once(place.connection, pool_name, place.host, image)
+
+
+def _uploaded_once(connection: Any, pool_name: str, host: str, image: CheckedImage) -> Base:
     pool = storage_pool(connection, pool_name, host)
     name = f"base-{image.sha256[:32]}.{image.kind}"
     whole = f"{name}.whole"
-    pool.refresh(0)
+    refresh(pool, host)
     volume = find_volume(pool, name)
     if volume is None or find_volume(pool, whole) is None:
         remove_volume(pool, name)
@@ -100,6 +109,6 @@ def ensure_base(connection: Any, pool_name: str, host: str, image: CheckedImage)
         with image.path.open("rb") as file:
             fill(connection, volume, file, image.length)
         write_raw(connection, pool, whole, image.sha256.encode())
-        pool.refresh(0)
+        refresh(pool, host)
         volume = find_volume(pool, name)
     return Base(volume, volume.path(), image)

@@ -11,7 +11,7 @@ from provisioning.drivers.libvirt.marks import RUNNING, namespaced
 from provisioning.drivers.libvirt.power import cycle_down, cycle_up, is_by_force, marks_of_ours
 from provisioning.drivers.libvirt.removal import forget
 from provisioning.drivers.libvirt.sdk import sdk
-from provisioning.drivers.libvirt.storage import volume_of
+from provisioning.drivers.libvirt.storage import refresh, volume_of
 from provisioning.drivers.libvirt.workplace import Workplace
 from provisioning.model import Applied, Step
 
@@ -19,8 +19,8 @@ from provisioning.model import Applied, Step
 SAFE_CACHES = ("none", "directsync")
 
 
-def require_ready(place: Workplace, there: Found) -> None:
-    """What the host it comes to must have: room, its storage, and no other machine of its name.
+def made_ready(place: Workplace, there: Found) -> Workplace:
+    """The host it comes to, which must have room, its storage, and no other machine of its name.
 
     What an evacuation or a cut-off move left of this very machine there goes, disks untouched.
     """
@@ -32,12 +32,13 @@ def require_ready(place: Workplace, there: Found) -> None:
         forget(stale)
     place.require_room(definition.name, replace(place.size_of(there)), without=definition.uuid)
     _require_disks(place, definition.name, there.definition.disks)
+    return place
 
 
 def _require_disks(place: Workplace, name: str, disks: Any) -> None:
     for disk in disks:
         if disk.pool is not None:
-            place.connection.storagePoolLookupByName(disk.pool).refresh(0)
+            refresh(place.connection.storagePoolLookupByName(disk.pool), place.host)
         if volume_of(place.connection, disk) is None:
             raise Refused(
                 "{name}: host {host} does not see its disk {volume}; the hosts of its pool do not share it.",

@@ -21,6 +21,7 @@ from provisioning.drivers.libvirt.storage import (
     GIB,
     find_volume,
     grow_volume,
+    refresh,
     remove_volume,
     storage_pool,
     volume_of,
@@ -154,7 +155,7 @@ def _grow(place: Workplace, there: Found, disks: list[Disk], gib: int) -> None:
         if there.domain.blockInfo(disks[-1].target)[0] < wanted * GIB:
             there.domain.blockResize(disks[-1].target, wanted * GIB, sdk().VIR_DOMAIN_BLOCK_RESIZE_BYTES)
         storage = last.storagePoolLookupByVolume()
-        storage.refresh(0)
+        refresh(storage, place.host)
     else:
         grow_volume(last, wanted)
 
@@ -165,7 +166,7 @@ def _add_disk(place: Workplace, there: Found, tier: str, size: Size) -> None:
         there.definition.name, marks.vm_id, tier, place.settings.tiers[tier], _free_target(there), size
     )
     pool = storage_pool(place.connection, disk.pool, place.host)
-    pool.refresh(0)
+    refresh(pool, place.host)
     if find_volume(pool, disk.volume) is not None:
         # Made by a try that was cut off: no domain has it, its name is this machine's, and nothing was written to it.
         remove_volume(pool, disk.volume)

@@ -4,13 +4,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
+from time import monotonic, sleep
 from typing import Any, BinaryIO
 from xml.etree import ElementTree as ET
 
 from cloudctl.core.errors import Refused
 from provisioning.drivers.libvirt.definition import Disk
 from provisioning.drivers.libvirt.domain_xml import volume_xml
-from provisioning.drivers.libvirt.failures import is_missing
+from provisioning.drivers.libvirt.failures import HostSilent, is_missing
 from provisioning.drivers.libvirt.sdk import sdk
 
 GIB = 2**30
@@ -18,6 +19,8 @@ GIB = 2**30
 ELSEWHERE = "other"
 _UNFIT = re.compile(r"[^A-Za-z0-9._-]")
 CHUNK = 1 << 18
+# How long somebody else's upload to the same storage is waited for.
+REFRESH_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +105,26 @@ def remove_volume(pool: Any, name: str) -> None:
         volume.delete(0)
 
 
+def refresh(pool: Any, host: str) -> None:
+    """Sees what other hosts have put into the same storage. It cannot while a volume of it is being filled."""
+    end = monotonic() + REFRESH_SECONDS
+    while True:
+        try:
+            pool.refresh(0)
+        except sdk().libvirtError as error:
+            if "asynchronous jobs" not in str(error):
+                raise
+            if monotonic() >= end:
+                raise HostSilent(
+                    "Storage pool {pool} of host {host} is still being filled.", host=host, pool=pool.name()
+                ) from None
+            sleep(0.5)
+        else:
+            return
+
+
 def require_free_space(pool: Any, needed_bytes: int, host: str) -> None:
-    pool.refresh(0)
+    refresh(pool, host)
     available = pool.info()[3]
     if available < needed_bytes:
         raise Refused(

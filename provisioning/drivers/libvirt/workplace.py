@@ -34,16 +34,18 @@ class Workplace:
         return read_tiers(self.connection, self.settings.tiers, self.host)
 
     def find(self, vm_id: int, name: str) -> Found | None:
-        """Our machine on this host: by its name, which is one question, else by looking through all."""
+        return self.find_named(vm_id, name) or self.find_renamed(vm_id)
+
+    def find_named(self, vm_id: int, name: str) -> Found | None:
+        """Our machine on this host by its name, which is one question."""
         domain = self.named(name)
-        if domain is not None:
-            marks = marks_of(domain)
-            if marks is not None and marks.vm_id == vm_id:
+        return found(domain) if domain is not None and _is_marked(domain, vm_id) else None
+
+    def find_renamed(self, vm_id: int) -> Found | None:
+        """A question per domain: for a machine that somebody gave another name."""
+        for domain in self.connection.listAllDomains(0):
+            if _is_marked(domain, vm_id):
                 return found(domain)
-        for other in self.connection.listAllDomains(0):
-            marks = _marks_if_there(other)
-            if marks is not None and marks.vm_id == vm_id:
-                return found(other)
         return None
 
     def named(self, name: str) -> Any:
@@ -54,6 +56,10 @@ class Workplace:
             if is_missing(error):
                 return None
             raise
+
+    def again(self, there: Found) -> Found:
+        """The same machine as it is now: it was found on another connection, and waited for its turn since."""
+        return found(self.connection.lookupByUUIDString(there.definition.uuid))
 
     def size_of(self, there: Found) -> Size:
         """As the definition and the volumes have it."""
@@ -85,10 +91,6 @@ class Workplace:
         return Applied(at or self.clock.now(), there.definition.uuid, self.host)
 
 
-def _marks_if_there(domain: Any) -> Marks | None:
-    try:
-        return marks_of(domain)
-    except sdk().libvirtError as error:
-        if is_missing(error):
-            return None
-        raise
+def _is_marked(domain: Any, vm_id: int) -> bool:
+    marks = marks_of(domain)
+    return marks is not None and marks.vm_id == vm_id

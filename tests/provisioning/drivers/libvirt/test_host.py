@@ -1,6 +1,6 @@
-"""A host's thread: deadlines, what is left behind, and what libvirt's errors become."""
+"""A host's lanes: deadlines, what is left behind, whose turn it is, and what libvirt's errors become."""
 
-from threading import Event
+from threading import Event, Thread
 from time import monotonic
 
 import pytest
@@ -9,7 +9,8 @@ from cloudctl.core.clock import SystemClock
 from cloudctl.core.errors import Refused, Unreachable
 from provisioning.driver import PoolFacts, open_driver
 from provisioning.drivers.libvirt.failures import translated
-from provisioning.drivers.libvirt.host import MOST_LEFT_BEHIND, Host, answers, asking_nobody
+from provisioning.drivers.libvirt.host import Host, answers, turns
+from provisioning.drivers.libvirt.lane import MOST_LEFT_BEHIND, asking_nobody
 from provisioning.drivers.libvirt.options import HostSettings
 
 libvirt = pytest.importorskip("libvirt")
@@ -56,6 +57,51 @@ def test_a_hanging_host_holds_up_no_other():
     assert dict(told.answered) == {"n2": 2} and set(told.silent) == {"n1"}
     go.set()
     for host in hosts:
+        host.close()
+
+
+def test_a_question_does_not_wait_for_a_step(host):
+    go, begun = Event(), Event()
+    step = Thread(target=host.carry_out, args=(lambda _: begun.set() or go.wait(20), 20))
+    step.start()
+    assert begun.wait(10)
+    assert host.ask(lambda connection: connection.getType(), 10) == "TEST"
+    go.set()
+    step.join()
+
+
+def test_steps_take_turns_on_a_host_and_waiting_costs_none_of_their_time(host):
+    go, begun, told = Event(), Event(), []
+    first = Thread(target=host.carry_out, args=(lambda _: begun.set() or go.wait(20), 20))
+    first.start()
+    assert begun.wait(10)
+    second = Thread(target=lambda: told.append(host.carry_out(lambda _: "done", 0.5)))
+    second.start()
+    second.join(0.8)
+    assert second.is_alive() and not told
+    go.set()
+    second.join(10)
+    assert told == ["done"]
+    first.join()
+
+
+def test_two_that_work_on_the_same_two_hosts_never_wait_for_each_other():
+    one, other = Host("n1", TEST), Host("n2", TEST)
+    ended = []
+
+    def move(source, target):
+        for _ in range(50):
+            with turns(source, target):
+                target.carry_out(lambda _: None, 10)
+        ended.append(source.code)
+
+    threads = [Thread(target=move, args=pair, daemon=True) for pair in ((one, other), (other, one))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert sorted(ended) == ["n1", "n2"]
+    for host in (one, other):
         host.close()
 
 
