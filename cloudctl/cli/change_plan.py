@@ -10,7 +10,7 @@ from cloudctl.cli.run import confirm, say
 from cloudctl.operations.context import Context
 from cloudctl.operations.machines.execute_change import begin_change, run_change
 from cloudctl.operations.machines.plan_change import ChangePlan
-from cloudctl.operations.machines.show_change import ChangeOutcome
+from cloudctl.operations.machines.show_change import ChangeOutcome, undoing_of
 
 PLAN_COLUMNS = ["step", "kind", "target", "before", "after", "live"]
 
@@ -44,11 +44,11 @@ def carry_out(ctx: Context, plan: ChangePlan, *, output: str, dry_run: bool, yes
     if dry_run:
         return
     confirm("Carry it out?", yes=yes)
-    tell_outcome(run_change(ctx, begin_change(ctx, plan.steps, reason, checksum=plan.checksum)))
+    tell_outcome(ctx, run_change(ctx, begin_change(ctx, plan.steps, reason, checksum=plan.checksum)))
 
 
-def tell_outcome(outcome: ChangeOutcome) -> None:
-    """One line on stderr: done, or where it waits."""
+def tell_outcome(ctx: Context, outcome: ChangeOutcome) -> None:
+    """On stderr: done, or where it waits, or what was taken back and in which order."""
     if outcome.state == "ordered":
         say(
             "Change {number}: work orders are out; report them with “cloudctl change resume {number} --done-at TIME”.",
@@ -65,3 +65,6 @@ def tell_outcome(outcome: ChangeOutcome) -> None:
         say("Change {number}: not all of it could be undone.", number=outcome.change)
     else:
         say("Change {number} is done.", number=outcome.change)
+    if any(step.state == "undone" for step in outcome.steps):
+        for each in undoing_of(ctx, outcome):
+            say(each.message.template, **each.message.values)

@@ -137,4 +137,4 @@ def _carry_out(
     if dry_run:
         return
     confirm("Carry it out?", yes=yes)
-    tell_outcome(adopt_machines(ctx, wanted, reason, since))
+    tell_outcome(ctx, adopt_machines(ctx, wanted, reason, since))

@@ -4,6 +4,7 @@ import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -62,6 +63,10 @@ class Site:
     zone: ZoneInfo
     currency: str
     language: str
+
+    def local(self, instant: datetime) -> str:
+        """An instant as this site's people read it in a message: ISO 8601 with the site's offset."""
+        return instant.astimezone(self.zone).isoformat()
 
 
 def ledger_url(home: Path, settings: Settings) -> str:

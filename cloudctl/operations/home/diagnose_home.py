@@ -19,6 +19,7 @@ from cloudctl.core.settings import Settings, load_settings
 from cloudctl.operations.context import Context, ledger_url, open_context
 from cloudctl.operations.home.read_audit import audit_entries
 from cloudctl.operations.home.scheduler_lock import scheduler_now
+from cloudctl.operations.machines.show_change import INTERRUPTED, UNCERTAIN, list_changes
 from cloudctl.operations.usage.check_samples import check_samples
 from metering.store import last_sweeps
 from provisioning.store import pools
@@ -205,6 +206,18 @@ def _pools(ctx: Context) -> Iterator[Finding]:
         yield Finding("pools", Health.WARNING, Message("There is no pool yet: apply an inventory."))
 
 
+def _changes(ctx: Context) -> Iterator[Finding]:
+    left = [str(row["change"]) for row in list_changes(ctx, (UNCERTAIN, INTERRUPTED))]
+    if left:
+        detail = Message(
+            "Uncertain or interrupted: {numbers}; see “cloudctl change show NUMBER”.",
+            {"numbers": ", ".join(left)},
+        )
+        yield Finding("changes", Health.WARNING, detail)
+    else:
+        yield Finding("changes", Health.GOOD, Message("None is uncertain or interrupted."))
+
+
 def _people(ctx: Context) -> Iterator[Finding]:
     with ctx.reading() as session:
         rows = people(session)
@@ -257,6 +270,7 @@ CHECKS: tuple[Callable[[Context], Iterator[Finding]], ...] = (
     _zone,
     _samples,
     _pools,
+    _changes,
     _people,
     _scheduler,
 )

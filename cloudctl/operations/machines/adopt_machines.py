@@ -103,10 +103,10 @@ def require_time(ctx: Context, since: datetime | None) -> None:
     if since is None:
         return
     if since > ctx.clock.now():
-        raise Refused("{time} lies in the future.", time=since.isoformat())
+        raise Refused("{time} lies in the future.", time=ctx.site.local(since))
     with ctx.reading() as session:
         if any(since < seal.end for seal in seals(session)):
-            raise Refused("{time} lies in a month that is closed.", time=since.isoformat())
+            raise Refused("{time} lies in a month that is closed.", time=ctx.site.local(since))
 
 
 def _row(session: Session, adoption: Adoption) -> VmRow:

@@ -107,7 +107,7 @@ def undrain_host(
         _, host = find_host(session, plan.host)
         _require_finished(session, host)
         is_fenced = bool((host.closed or {}).get("fenced"))
-        require_free(session, {step.vm_id: get_vm(session, step.vm_id) for step in plan.steps})
+        require_free(ctx, session, {step.vm_id: get_vm(session, step.vm_id) for step in plan.steps})
         if not is_fenced:
             _open(ctx, session, plan.host, reason)
         change = _journal(ctx, session, plan, reason) if plan.steps else None

@@ -7,13 +7,13 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from cloudctl.core.errors import CloudctlError, Message, Refused
+from cloudctl.core.errors import CloudctlError, Message, Problem, Refused, Unreachable
 from cloudctl.core.identity import Role
 from cloudctl.operations.context import Context
 from cloudctl.operations.machines.change_journal import LedgerJournal, entries_of
 from cloudctl.operations.machines.change_lock import held_change
 from cloudctl.operations.machines.plan_change import lay_out, observe_pools, opened_drivers
-from cloudctl.operations.machines.show_change import ChangeOutcome, outcome_of
+from cloudctl.operations.machines.show_change import ChangeOutcome, outcome_of, undoing_of
 from cloudctl.operations.usage.collect_usage import sample_before_change
 from cloudctl.operations.usage.home_samples import sample_store
 from metering.allocations import current_allocation, size_of
@@ -34,16 +34,21 @@ OpenDrivers = Callable[[Context, Sequence[int]], AbstractContextManager[dict[int
 
 
 class ChangeFailed(Refused):
-    """A cloud refused a step; what the change made before was undone, as far as it could be."""
+    """A cloud refused a step; what the change made before was undone, as far as it could be.
 
-    def __init__(self, outcome: ChangeOutcome, reason: CloudctlError) -> None:
+    undoing: what became of each step that had begun, in the order in which they were taken back.
+    """
+
+    def __init__(
+        self, outcome: ChangeOutcome, reason: CloudctlError, undoing: Sequence[Problem] = ()
+    ) -> None:
         self.outcome = outcome
         undone = outcome.state == ChangeState.UNDONE
         super().__init__(
             "Change {number} failed: {reason}",
             number=outcome.change,
             reason=reason.message,
-            problems=reason.problems,
+            problems=[*reason.problems, *_hint_of(reason), *undoing],
             hint=Message("What it had done was undone, last first.")
             if undone
             else Message(
@@ -53,10 +58,32 @@ class ChangeFailed(Refused):
         )
 
 
+def _hint_of(reason: CloudctlError) -> list[Problem]:
+    """What the cloud's refusal says to do next; the error that it becomes has its own."""
+    return [Problem("", reason.hint)] if reason.hint else []
+
+
+class ChangeWaits(Unreachable):
+    """A cloud did not answer: what was asked of it last may have been done or not, and the change waits."""
+
+    def __init__(self, change_id: int, reason: Unreachable) -> None:
+        super().__init__(
+            "Change {number} waits, and nobody knows whether its last step was done: {reason}",
+            number=change_id,
+            reason=reason.message,
+            problems=reason.problems,
+            hint=Message(
+                "“cloudctl change resume {number}” asks again, which does nothing twice;"
+                " see “cloudctl change show {number}”.",
+                {"number": change_id},
+            ),
+        )
+
+
 def change_machines(ctx: Context, steps: Sequence[Step], reason: str) -> ChangeOutcome:
     """Journals a change and carries it out: done, or ordered in pools that somebody else runs.
 
-    ChangeFailed when a cloud refuses; Unreachable when one does not answer: resume the change then.
+    ChangeFailed when a cloud refuses; ChangeWaits when one does not answer: resume the change then.
     """
     return run_change(ctx, begin_change(ctx, steps, reason))
 
@@ -146,14 +173,14 @@ def run_change(
     Errors as for `change_machines`.
     """
     ctx.actor.require(Role.OPERATOR)
-    with held_change(ctx.home, change_id):
+    with _held(ctx, change_id):
         return _Run(ctx, change_id, open_drivers, on_begin).carry_on(done_at)
 
 
 def undo_change(ctx: Context, change_id: int, *, open_drivers: OpenDrivers = opened_drivers) -> ChangeOutcome:
-    """Takes back an unfinished change. Refused when it is finished; Unreachable as in `run_change`."""
+    """Takes back an unfinished change. Refused when it is finished; ChangeWaits as in `run_change`."""
     ctx.actor.require(Role.OPERATOR)
-    with held_change(ctx.home, change_id):
+    with _held(ctx, change_id):
         with ctx.writing() as session:
             change = find_change(session, change_id)
             if change.finished_at is not None:
@@ -161,6 +188,16 @@ def undo_change(ctx: Context, change_id: int, *, open_drivers: OpenDrivers = ope
             change.state = ChangeState.UNDOING
             ctx.record(session, "change.withdraw", f"change:{change_id}")
         return _Run(ctx, change_id, open_drivers).take_back()
+
+
+@contextmanager
+def _held(ctx: Context, change_id: int) -> Iterator[None]:
+    """While this process alone has the change in hand; that a cloud does not answer is said of the change."""
+    with held_change(ctx.home, change_id):
+        try:
+            yield
+        except Unreachable as reason:
+            raise ChangeWaits(change_id, reason) from reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +223,8 @@ class _Run:
             return self._outcome()
         refusal = self._execute()
         if refusal is not None:
-            raise ChangeFailed(self.take_back(), refusal)
+            outcome = self.take_back()
+            raise ChangeFailed(outcome, refusal, undoing_of(self.ctx, outcome))
         return self._outcome()
 
     def take_back(self) -> ChangeOutcome:
@@ -212,7 +250,7 @@ class _Run:
         if state != ChangeState.ORDERED:
             raise Refused("Change {number} has no work orders out.", number=self.change_id)
         if done_at > self.ctx.clock.now():
-            raise Refused("{time} lies in the future.", time=done_at.isoformat())
+            raise Refused("{time} lies in the future.", time=self.ctx.site.local(done_at))
         self._require_open_past(done_at)
         self._journal([], {}).report(done_at)
 
@@ -222,14 +260,14 @@ class _Run:
         with self.ctx.reading() as session:
             for seal in seals(session):
                 if done_at < seal.end:
-                    raise Refused("{time} lies in a month that is closed.", time=done_at.isoformat())
+                    raise Refused("{time} lies in a month that is closed.", time=self.ctx.site.local(done_at))
             for entry in entries_of(session, self.change_id):
                 changes_held = entry.step.kind in _CHANGES_HELD
                 if changes_held and has_samples(store, session, entry.step.vm_id, done_at):
                     raise Refused(
                         "{name} has samples after {time}, stamped with what it held before.",
                         name=entry.step.name,
-                        time=done_at.isoformat(),
+                        time=self.ctx.site.local(done_at),
                         hint=Message("Report work orders before that time's usage is imported."),
                     )
 

@@ -99,7 +99,7 @@ def lay_out(
     """The steps in their order, every machine's host chosen. Refused by right, by state, for want of room."""
     ctx.actor.require(Role.OPERATOR)
     machines = {step.vm_id: get_vm(session, step.vm_id) for step in steps}
-    require_free(session, machines)
+    require_free(ctx, session, machines)
     _require_states(steps, machines)
     _require_systems(session, steps, machines)
     owned = with_owners(session, steps)
@@ -196,7 +196,7 @@ def _larger(one: Size, other: Size) -> Size:
     return Size(max(one.vcpus, other.vcpus), max(one.memory_mib, other.memory_mib), storage)
 
 
-def require_free(session: Session, machines: Mapping[int, VmRow]) -> None:
+def require_free(ctx: Context, session: Session, machines: Mapping[int, VmRow]) -> None:
     """A machine is in one change at a time."""
     for change, step in open_steps(session, list(machines)):
         raise Refused(
@@ -204,7 +204,7 @@ def require_free(session: Session, machines: Mapping[int, VmRow]) -> None:
             name=machines[step.vm_id].name,
             number=change.id,
             actor=change.actor,
-            since=change.created_at.isoformat(),
+            since=ctx.site.local(change.created_at),
             hint=Message("See it with “cloudctl change show {number}”.", {"number": change.id}),
         )
 

@@ -57,7 +57,7 @@ def transfer_vm(ctx: Context, name: str, system_code: str, reason: str) -> Trans
 def _checked(ctx: Context, session: Session, name: str, system_code: str) -> Transfer:
     ctx.actor.require(Role.OPERATOR)
     vm, system = find_vm(session, name), find_system(session, system_code)
-    require_free(session, {vm.id: vm})
+    require_free(ctx, session, {vm.id: vm})
     if vm.state != "active" or current_allocation(session, vm.id) is None:
         raise Refused("{name} holds nothing.", name=name)
     if system.removed_at is not None:

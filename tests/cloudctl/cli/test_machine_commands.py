@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from cloudctl.operations.machines.execute_change import change_machines
+from cloudctl.operations.machines.change_lock import held_change
+from cloudctl.operations.machines.execute_change import begin_change, change_machines
 from cloudctl.operations.machines.plan_change import opened_drivers
 from provisioning.drivers.embedded.faults import Faults, StepFault, write_faults
 from provisioning.steps import create_step, delete_step, resize_step
@@ -88,8 +89,10 @@ def test_a_machine_is_shown_with_its_power_and_history(ctx, estate, run_cli):
     shown = json.loads(run_cli(ctx.home, "vm", "show", "m", "-o", "json").stdout)
     assert (shown["power"], shown["vcpus"], shown["change_in_hand"]) == ("running", 2, None)
     assert [row["vcpus"] for row in shown["history"]] == [4, 2]
+    assert len(shown["addresses"]) == 1
     fault(ctx, pool_down=True)
-    assert json.loads(run_cli(ctx.home, "vm", "show", "m", "-o", "json").stdout)["power"] is None
+    shown = json.loads(run_cli(ctx.home, "vm", "show", "m", "-o", "json").stdout)
+    assert (shown["power"], shown["addresses"]) == (None, [])
 
 
 def test_a_command_prints_its_plan_and_does_nothing_without_an_answer(ctx, estate, run_cli):
@@ -187,12 +190,53 @@ def test_a_change_that_got_no_answer_is_shown_and_resumed(ctx, estate, run_cli):
     shown = json.loads(run_cli(ctx.home, "change", "show", "2", "-o", "json").stdout)
     assert shown["steps"][0]["error"] == "Pool lab: the answer to a step on m was lost."
     fault(ctx)
-    assert "running" in run_cli(ctx.home, "change", "resume", "2", "--dry-run").stdout
+    assert "uncertain" in run_cli(ctx.home, "change", "resume", "2", "--dry-run").stdout
     assert run_cli(ctx.home, "change", "resume", "2", "--yes").exit_code == 0
     assert json.loads(run_cli(ctx.home, "change", "show", "2", "-o", "json").stdout)["state"] == "done"
     assert run_cli(ctx.home, "change", "resume", "2", "--yes").exit_code == 0, (
         "a finished one is only looked at"
     )
+
+
+def test_what_is_uncertain_is_found_told_and_named_by_doctor(ctx, estate, run_cli):
+    fault(ctx, StepFault("m", "stop", "drop"))
+    told = run_cli(ctx.home, "vm", "stop", "m", "--yes")
+    assert "Change 2 waits, and nobody knows" in told.stderr and "cloudctl change resume 2" in told.stderr
+    (row,) = json.loads(run_cli(ctx.home, "change", "list", "--state", "uncertain", "-o", "json").stdout)
+    assert (row["change"], row["standing"], row["next"]) == (2, "uncertain", "cloudctl change resume 2")
+    (step,) = json.loads(run_cli(ctx.home, "change", "show", "2", "-o", "json").stdout)["steps"]
+    assert (step["standing"], step["started_at"]) == ("uncertain", "2026-10-01T01:00:00+08:00")
+    shown = run_cli(ctx.home, "--lang", "zh_CN", "change", "show", "2")
+    assert "不确定" in shown.stdout and "尚无人知晓" in shown.stderr
+    health = json.loads(run_cli(ctx.home, "doctor", "-o", "json").stdout)
+    (finding,) = [each for each in health if each["check"] == "changes"]
+    assert finding["health"] == "warning" and "2;" in finding["detail"]
+    assert "change 2 by root, since 2026-10-01T01:00:00+08:00" in second_try(ctx, run_cli)
+    with held_change(ctx.home, 2):
+        assert (
+            json.loads(run_cli(ctx.home, "change", "show", "2", "-o", "json").stdout)["standing"] == "running"
+        )
+
+
+def second_try(ctx, run_cli):
+    refused = run_cli(ctx.home, "vm", "resize", "m", "--vcpus", "2", "--yes")
+    assert refused.exit_code == 5
+    return refused.stderr
+
+
+def test_a_change_that_fails_says_what_it_undid_and_in_which_order(ctx, estate, run_cli):
+    names = ["a", "b", "c"]
+    vms = [planned_vm(ctx, name, estate.lab, estate.tax) for name in names]
+    steps = [create_step(vm, name, SMALL) for vm, name in zip(vms, names, strict=True)]
+    fault(ctx, StepFault("c", "create", "refuse"))
+    number = begin_change(ctx, steps, "made")
+    for language, word in (("en", "create {}: undone"), ("zh_CN", "创建 {}：已撤销")):
+        told = run_cli(ctx.home, "--lang", language, "change", "resume", str(number), "--yes")
+        assert told.exit_code == 5
+        undone = [told.stderr.find(word.format(name)) for name in ("b", "a")]
+        assert 0 < undone[0] < undone[1], told.stderr
+        assert word.format("c") not in told.stderr, "what was refused had done nothing"
+        number = begin_change(ctx, steps, "made again")
 
 
 def test_a_work_order_is_reported_done(ctx, estate, run_cli):
