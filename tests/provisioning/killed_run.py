@@ -1,10 +1,11 @@
 """A program that carries out one change over and over, killed at every point there is, and takes it up again.
 
-    python killed_run.py TEMPLATE WORK CHANGE [--late]
+    python killed_run.py TEMPLATE WORK CHANGE [--late] [--reported | --withdrawn]
 
 TEMPLATE: a home with a journalled change of that number. Per fault point n the home is copied to WORK/n; a child
 runs the change and is SIGKILLed at its n-th point (before and after each ledger transaction's commit, before and
-after each call of a driver); a second child resumes it (--late: an hour later). WORK/whole is the run nobody
+after each call of a driver); a second child resumes it (--late: an hour later). Work orders are then reported done, or
+withdrawn, in the same process. WORK/whole is the run nobody
 killed. The parent runs the change once on a copy of its own before, so that its children find everything loaded and
 compiled; it has no database open when it forks. Prints the number of points.
 """
@@ -24,7 +25,7 @@ from typing import Any
 from cloudctl.core.clock import FileClock
 from cloudctl.core.errors import CloudctlError
 from cloudctl.operations.context import CLOCK_FILE, Context, open_context
-from cloudctl.operations.machines.execute_change import run_change
+from cloudctl.operations.machines.execute_change import run_change, undo_change
 from cloudctl.operations.machines.plan_change import opened_drivers
 from provisioning.driver import Driver
 from provisioning.model import Applied, Step
@@ -65,29 +66,39 @@ class KillingDriver:
         return applied
 
 
-def main(template: Path, work: Path, change_id: int, late: bool) -> None:
+def main(template: Path, work: Path, change_id: int, late: bool, answer: str | None) -> None:
     shutil.copytree(template, work / "warm")
-    run(work / "warm", change_id, lambda: None)
+    run(work / "warm", change_id, lambda: None, answer)
     shutil.copytree(template, work / "whole")
-    in_child(lambda: run(work / "whole", change_id, count_into(work / "points")), 0)
+    in_child(lambda: run(work / "whole", change_id, count_into(work / "points"), answer), 0)
     points = len((work / "points").read_text())
     for number in range(1, points + 1):
         home = work / str(number)
         shutil.copytree(template, home)
-        in_child(lambda home=home, number=number: run(home, change_id, killer(number)), -signal.SIGKILL)
+        in_child(
+            lambda home=home, number=number: run(home, change_id, killer(number), answer), -signal.SIGKILL
+        )
         if late:
             clock = FileClock(home / CLOCK_FILE)
             clock.move_to(clock.now() + timedelta(hours=1))
-        in_child(lambda home=home: run(home, change_id, lambda: None), 0)
+        in_child(lambda home=home: run(home, change_id, lambda: None, answer), 0)
     sys.stdout.write(f"{points}\n")
 
 
-def run(home: Path, change_id: int, point: Point) -> None:
-    """The change as the command would run it; that a cloud refuses is an end like another."""
+def run(home: Path, change_id: int, point: Point, answer: str | None) -> None:
+    """The change as the command would run it; that a cloud refuses is an end like another.
+
+    answer: what becomes of its work orders, "--reported" or "--withdrawn".
+    """
     with open_context(home) as context:
         watched = replace(context, database=KillingDatabase(context.database, point))  # type: ignore[arg-type]
         try:
-            run_change(watched, change_id, open_drivers=killing_opener(point))
+            state, opener = "", killing_opener(point)
+            while state != (state := run_change(watched, change_id, open_drivers=opener).state):
+                if state == "ordered" and answer == "--reported":
+                    run_change(watched, change_id, done_at=context.clock.now(), open_drivers=opener)
+                elif state == "ordered" and answer == "--withdrawn":
+                    undo_change(watched, change_id, open_drivers=opener)
         except CloudctlError as refusal:
             (home / "refusal").write_text(str(refusal))
 
@@ -141,4 +152,5 @@ def in_child(work: Callable[[], None], wanted: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), "--late" in sys.argv)
+    ANSWER = next((word for word in sys.argv if word in ("--reported", "--withdrawn")), None)
+    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), "--late" in sys.argv, ANSWER)

@@ -135,9 +135,10 @@ def assert_same(work: Path, points: int, whole: dict[str, Any], *, with_instants
         assert_instants_agree(work / str(number))
 
 
-def kill_everywhere(home: Path, work: Path, change: int, late: bool) -> int:
+def kill_everywhere(home: Path, work: Path, change: int, late: bool, *options: str) -> int:
     work.mkdir()
-    command = [sys.executable, str(PROGRAM), str(home), str(work), str(change), *(["--late"] if late else [])]
+    command = [sys.executable, str(PROGRAM), str(home), str(work), str(change), *options]
+    command += ["--late"] if late else []
     done = subprocess.run(command, capture_output=True, text=True, timeout=1500, check=False)
     assert done.returncode == 0, done.stderr
     return int(done.stdout)
@@ -171,7 +172,10 @@ def snapshot(home: Path, *, with_instants: bool) -> dict[str, Any]:
 def assert_instants_agree(home: Path) -> None:
     """What the ledger says began when, the cloud's own record says too; every machine stands once in each."""
     ledger, cloud = rows(home / "ledger.sqlite"), rows(home / "clouds" / "lab" / "cloud.sqlite")
-    held = ledger('SELECT vm_id, start FROM allocation WHERE "end" IS NULL ORDER BY vm_id')
+    held = ledger(
+        "SELECT vm_id, start FROM allocation JOIN vm ON vm.id = vm_id JOIN pool ON pool.id = vm.pool_id"
+        " WHERE \"end\" IS NULL AND pool.code = 'lab' ORDER BY vm_id"
+    )
     since = cloud(
         "SELECT vm_id, size_us, born_us, state_us FROM machine WHERE state != 'shelved' ORDER BY vm_id"
     )
