@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from cloudctl.core.clock import Clock
 from cloudctl.core.errors import Message, Refused, Unreachable
+from provisioning.host_details import HostDetails
 from provisioning.model import (
     Applied,
     Capability,
@@ -133,6 +134,15 @@ class Probed(Protocol):
 
     def probe(self, host: str) -> tuple[Probe, ...]:
         """Boots something tiny on the host in every way there may be; nothing of it stays."""
+        ...
+
+
+@runtime_checkable
+class Inspected(Protocol):
+    """A cloud that tells of its hosts more than placement needs."""
+
+    def inspect(self, host: str) -> HostDetails:
+        """The host as it is now. Unreachable when it does not answer."""
         ...
 
 

@@ -16,6 +16,7 @@ from cloudctl.operations.estate import show_estate
 from cloudctl.operations.machines.drain_host import drain_host, plan_drain, plan_undrain, undrain_host
 from cloudctl.operations.machines.evacuate_host import evacuate_host, plan_evacuation
 from cloudctl.operations.machines.host_plan import HostPlan
+from cloudctl.operations.machines.inspect_host import inspect_host
 from cloudctl.operations.machines.probe_host import probe_host
 from cloudctl.operations.machines.show_change import ChangeOutcome
 from provisioning.executor import Entry
@@ -32,6 +33,11 @@ HOSTS = (
     "memory_mib",
 )
 
+PARTS = {
+    "cells": ("number", "cpus", "memory_mib", "huge_pages_mib"),
+    "storage_pools": ("name", "kind", "is_active", "tier", "capacity_gib", "free_gib"),
+    "networks": ("name", "is_active", "bridge"),
+}
 PROBE_COLUMNS = ("kind", "is_offered", "works", "seconds", "reason", "detail")
 
 
@@ -57,6 +63,27 @@ def show_host(run: Run, code: str, output: str) -> None:
     """Show a host and its machines."""
     with run.open() as ctx:
         show_record(show_estate.show_host(ctx, code), output, ctx.site.zone)
+
+
+@host.command(
+    "inspect",
+    cls=TranslatedCommand,
+    examples=["cloudctl host inspect gov/n1", "cloudctl host inspect n1 -o json"],
+)
+@click.argument("code")
+@output_option
+@click.pass_obj
+def inspect_command(run: Run, code: str, output: str) -> None:
+    """Ask a host for its capacity, hypervisor, storage pools and networks."""
+    with run.open() as ctx:
+        found = inspect_host(ctx, code)
+        if output != "table":
+            show_record(found, output, ctx.site.zone)
+            return
+        show_record({key: value for key, value in found.items() if key not in PARTS}, output, ctx.site.zone)
+        for part, columns in PARTS.items():
+            if found[part]:
+                show_list(found[part], output, columns, ctx.site.zone)
 
 
 @host.command(

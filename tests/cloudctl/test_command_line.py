@@ -48,6 +48,7 @@ READ_ONLY = {
     "forecast",
     # What it boots is gone when it answers.
     "probe",
+    "inspect",
     *(
         "console",
         "list",

@@ -7,7 +7,7 @@ import pytest
 
 from cloudctl.core.errors import Refused, Unreachable
 from cloudctl.core.quantity import Size
-from provisioning.driver import Consoled
+from provisioning.driver import Consoled, Inspected
 from provisioning.model import Capability, MachineState, StepKind
 from provisioning.steps import (
     adopt_step,
@@ -356,3 +356,13 @@ def test_a_console_is_a_command_or_an_address(bench, machine):
     assert console.command if console.kind == "command" else console.url.startswith("http")
     with pytest.raises(Refused):
         bench.driver.console(99)
+
+
+def test_a_host_looked_at_closely_has_the_capacity_it_is_placed_by(bench):
+    if not isinstance(bench.driver, Inspected):
+        pytest.skip("tells nothing of hosts")
+    for host in bench.driver.observe().hosts:
+        found = bench.driver.inspect(host.code)
+        assert found.facts == host and found.hypervisor and found.manager
+    with pytest.raises(Refused):
+        bench.driver.inspect("nowhere")

@@ -9,7 +9,7 @@ from pathlib import Path
 from cloudctl.core.clock import Clock
 from cloudctl.core.database import to_micros
 from cloudctl.core.errors import Refused, Unreachable
-from provisioning.driver import PoolFacts
+from provisioning.driver import HostUnreachable, PoolFacts
 from provisioning.drivers.embedded.addresses import address_of
 from provisioning.drivers.embedded.counters import Counters, Meter
 from provisioning.drivers.embedded.faults import Faults, StepFault, read_faults
@@ -17,6 +17,7 @@ from provisioning.drivers.embedded.hypervisor import Hypervisor
 from provisioning.drivers.embedded.store import CloudStore, HostRecord, MachineRecord, Remnant
 from provisioning.drivers.embedded.traces import Traces
 from provisioning.drivers.embedded.workload import SLOT_US
+from provisioning.host_details import HostDetails
 from provisioning.model import (
     Applied,
     Capability,
@@ -147,6 +148,14 @@ class EmbeddedDriver:
             raise Refused("The machine does not run where it could be seen: it has no console.")
         line = f"{machine.name} ({machine.external_id}) on {machine.host}, boot {machine.boots}"
         return Console("command", ("printf", "%s\n", line))
+
+    def inspect(self, host: str) -> HostDetails:
+        known = self._known_hosts()
+        if host not in known:
+            raise Refused("The cloud has no host {host}.", host=host)
+        if host in self._reachable().hosts_down:
+            raise HostUnreachable("Host {host} does not answer.", host=host)
+        return HostDetails(_host_facts(known[host], is_up=True), hypervisor="simulated", manager="cloudctl")
 
     def close(self) -> None:
         self._store.close()

@@ -1,13 +1,23 @@
 """The driver of a pool of libvirt hosts: asks them all at once, and carries a step out on the one it concerns."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
 from cloudctl.core.clock import Clock
 from cloudctl.core.errors import CloudctlError, Problem, Refused, Unreachable
 from provisioning.driver import PoolFacts
-from provisioning.drivers.libvirt import adoption, creation, movement, power, probing, removal, resize
+from provisioning.drivers.libvirt import (
+    adoption,
+    creation,
+    inspection,
+    movement,
+    power,
+    probing,
+    removal,
+    resize,
+)
+from provisioning.drivers.libvirt.addresses import LISTENING_SECONDS, listen_to_guests
 from provisioning.drivers.libvirt.archive import Archive
 from provisioning.drivers.libvirt.definition import Found
 from provisioning.drivers.libvirt.failures import HostSilent
@@ -19,6 +29,7 @@ from provisioning.drivers.libvirt.sight import measurement, observation
 from provisioning.drivers.libvirt.survey import look
 from provisioning.drivers.libvirt.whereabouts import Whereabouts
 from provisioning.drivers.libvirt.workplace import Workplace
+from provisioning.host_details import HostDetails
 from provisioning.model import (
     Applied,
     Capability,
@@ -95,10 +106,24 @@ class LibvirtDriver:
             raise Refused("{name} is not running.", name=name)
         return Console("command", ("virsh", "-c", host.settings.uri, "console", name))
 
+    def addresses(self, vm_ids: Collection[int]) -> Mapping[int, tuple[str, ...]]:
+        """As their guests say, else as the hosts overheard; of one that hangs, what was told until then."""
+        told = dict[int, tuple[str, ...]]()
+        ask = partial(listen_to_guests, vm_ids=vm_ids, told=told)
+        answers(list(self._hosts.values()), lambda host: partial(ask, host=host.code), LISTENING_SECONDS)
+        return dict(told)
+
     def probe(self, host: str) -> tuple[Probe, ...]:
         """Which domain types really run guests on a host."""
         self._require_host(host)
         return self._on(host, probing.probe)
+
+    def inspect(self, host: str) -> HostDetails:
+        self._require_host(host)
+        return self._hosts[host].ask(
+            lambda connection: inspection.inspect(connection, host, self._settings.tiers),
+            self._settings.answer_seconds,
+        )
 
     def close(self) -> None:
         for host in self._hosts.values():

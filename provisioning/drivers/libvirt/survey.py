@@ -48,15 +48,17 @@ def host_facts(connection: Any, code: str, tiers: Tiers) -> HostFacts:
 
 def memory_mib(connection: Any, plain_mib: int) -> int:
     """The memory of all NUMA cells less what is set aside in huge pages, which plain guests cannot have."""
-    cells = ET.fromstring(connection.getCapabilities()).findall("host/topology/cells/cell")
-    kib = 0
-    for cell in cells:
-        kib += int(cell.findtext("memory", "0"))
-        for pages in cell.findall("pages"):
-            size = int(pages.get("size", "0"))
-            if size > USUAL_PAGE_KIB:
-                kib -= size * int(pages.text or 0)
+    kib = sum(int(cell.findtext("memory", "0")) - huge_pages_kib(cell) for cell in numa_cells(connection))
     return kib // 1024 or plain_mib
+
+
+def numa_cells(connection: Any) -> list[ET.Element]:
+    return ET.fromstring(connection.getCapabilities()).findall("host/topology/cells/cell")
+
+
+def huge_pages_kib(cell: ET.Element) -> int:
+    pages = ((int(each.get("size", "0")), int(each.text or 0)) for each in cell.findall("pages"))
+    return sum(size * count for size, count in pages if size > USUAL_PAGE_KIB)
 
 
 def bulk_stats(connection: Any, groups: int) -> list[tuple[Any, Stats]]:

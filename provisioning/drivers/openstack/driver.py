@@ -6,10 +6,20 @@ from functools import cached_property
 from cloudctl.core.clock import Clock
 from cloudctl.core.errors import Refused
 from provisioning.driver import HostUnreachable, PoolFacts
-from provisioning.drivers.openstack import adoption, creation, measurement, moving, power, removal, resizing
+from provisioning.drivers.openstack import (
+    adoption,
+    creation,
+    inspection,
+    measurement,
+    moving,
+    power,
+    removal,
+    resizing,
+)
 from provisioning.drivers.openstack.observation import host_of, observe
 from provisioning.drivers.openstack.servers import HOST, state_of
 from provisioning.drivers.openstack.site import Site
+from provisioning.host_details import HostDetails
 from provisioning.model import (
     Applied,
     Capability,
@@ -88,6 +98,9 @@ class OpenStackDriver:
         body = {"remote_console": {"protocol": "vnc", "type": "novnc"}}
         given = site.cloud.compute.post(f"/servers/{server['id']}/remote-consoles", body)
         return Console("url", url=str(given["remote_console"]["url"]))
+
+    def inspect(self, host: str) -> HostDetails:
+        return inspection.inspect(self._site, host)
 
     def readmit(self, host: str) -> None:
         moving.readmit(self._site, host)

@@ -28,7 +28,7 @@ def observe(site: Site) -> Observation:
         if server[HOST] not in dead
     )
     faults = tuple(Fault(host, None, "host_unreachable") for host in sorted(dead))
-    return Observation(_hosts(site, hypervisors), machines, faults)
+    return Observation(hosts_of(site, hypervisors), machines, faults)
 
 
 def host_of(hypervisor: JsonMap) -> str:
@@ -57,7 +57,8 @@ def _addresses(server: JsonMap) -> tuple[str, ...]:
     return tuple(str(port["addr"]) for port in ports)
 
 
-def _hosts(site: Site, hypervisors: list[JsonMap]) -> tuple[HostFacts, ...]:
+def hosts_of(site: Site, hypervisors: list[JsonMap]) -> tuple[HostFacts, ...]:
+    """In the order of their codes."""
     tiers = _room_by_tier(site)
     with ThreadPoolExecutor(PARALLEL) as pool:
         inventories = list(pool.map(lambda each: _inventory(site, each), hypervisors))

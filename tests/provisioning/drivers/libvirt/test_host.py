@@ -179,3 +179,24 @@ def test_libvirts_own_mock_is_observed_as_foreign_machines(tmp_path):
     ]
     assert found.hosts[0].is_up and found.hosts[0].vcpus > 0
     driver.close()
+
+
+def test_libvirts_own_mock_is_looked_at_closely(tmp_path):
+    facts = PoolFacts(
+        "mock", {"tiers": {"ssd": "default-pool"}}, {"n1": {"uri": "test:///default"}}, tmp_path
+    )
+    driver = open_driver("libvirt", facts, SystemClock())
+    found = driver.inspect("n1")
+    (observed,) = driver.observe().hosts
+    driver.close()
+    assert found.facts == observed and found.hypervisor.startswith("TEST ") and found.processor
+    assert len(found.cells) == 2 and sum(cell.memory_mib for cell in found.cells) > 0
+    (storage,) = found.storage
+    assert (storage.name, storage.kind, storage.tier, storage.capacity_gib) == (
+        "default-pool", "dir", "ssd", 100,
+    )  # fmt: skip
+    assert [(network.name, network.is_active, network.bridge) for network in found.networks] == [
+        ("default", True, "virbr0")
+    ]
+    with pytest.raises(Refused):
+        driver.inspect("n2")
