@@ -141,3 +141,41 @@ def monthly_price(tariffs: PriceBook, pool_code: str, size: Size, at: datetime) 
         ),
         Fraction(0),
     )
+
+
+def whole_month_fen(tariffs: PriceBook, pool_code: str, size: Size, at: datetime) -> int:
+    """What settlement charges for the whole calendar month of `at`: line by line, each rounded, by prices of that
+    instant; what is billed by use as if all were used.
+
+    Refused where settlement would refuse: without a tariff, and for storage the tariff does not price.
+    """
+    local = at.astimezone(tariffs.zone)
+    month = month_bounds(f"{local.year}-{local.month:02d}", tariffs.zone)
+    return _lines_fen(tariffs, pool_code, size, at, month, are_once=False)
+
+
+def once_fen(tariffs: PriceBook, pool_code: str, size: Size, at: datetime) -> int:
+    """What is paid once when a machine of that size is made; Refused as for a month."""
+    return _lines_fen(tariffs, pool_code, size, at, (at, at), are_once=True)
+
+
+def _lines_fen(
+    tariffs: PriceBook,
+    pool: str,
+    size: Size,
+    at: datetime,
+    during: tuple[datetime, datetime],
+    *,
+    are_once: bool,
+) -> int:
+    tariff = tariffs.tariff_at(pool, at)
+    if tariff is None or unpriced_tiers(tariff, size):
+        raise Refused(
+            "No tariff governs the pool {pool} at {at}.", pool=pool, at=at.astimezone(UTC).isoformat()
+        )
+    return sum(
+        line_fen(part.quantity, part.unit_price, time_share(rate.per, *during, tariffs.zone))
+        for rate in tariff.rates
+        if (rate.per is Per.ONCE) is are_once
+        for part in slices(rate, held_quantity(tariff, rate, size))
+    )

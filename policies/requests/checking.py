@@ -198,41 +198,62 @@ def hold_findings(grounds: Mapping[int, str]) -> Iterator[Finding]:
         yield finding(CheckSubject.HOLD, FindingLevel.FINE, "The unit is on no funding hold.")
 
 
-def price_finding(monthly_fen: int | None, currency: str) -> Finding:
+def price_finding(monthly_fen: int | None, once_fen: int, currency: str) -> Finding:
     if monthly_fen is None:
         return finding(
             CheckSubject.PRICE,
             FindingLevel.WARNING,
             "No tariff in force prices all of it: the cost is not known.",
         )
+    values = {"amount": yuan_text(monthly_fen), "currency": currency}
+    if once_fen:
+        return finding(
+            CheckSubject.PRICE,
+            FindingLevel.FINE,
+            "{amount} {currency} more a month by the tariff in force, and {once} once.",
+            once=yuan_text(once_fen),
+            **values,
+        )
     return finding(
         CheckSubject.PRICE,
         FindingLevel.FINE,
         "{amount} {currency} more a month by the tariff in force.",
-        amount=yuan_text(monthly_fen),
-        currency=currency,
+        **values,
     )
 
 
-def budget_finding(
-    year: int, left_fen: int | None, reserved_fen: int, cost_fen: int | None
-) -> Finding | None:
-    """left_fen: of the unit's cloud budget, None without one; cost_fen, reserved_fen: to the year's end, of this
-    request and of the unit's other grants."""
-    if left_fen is None:
+@dataclass(frozen=True, slots=True)
+class BudgetState:
+    """A unit's cloud budget of a year, in fen. left_fen: not settled yet, None without a budget; of that, running_fen
+    goes on its machines to the year's end, and reserved_fen on what its other grants are for."""
+
+    year: int
+    left_fen: int | None = None
+    running_fen: int = 0
+    reserved_fen: int = 0
+
+
+def budget_finding(budget: BudgetState, cost_fen: int | None) -> Finding | None:
+    """cost_fen: of this request to the year's end, None where it is not priced."""
+    if budget.left_fen is None:
         return finding(
-            CheckSubject.BUDGET, FindingLevel.WARNING, "The unit has no cloud budget for {year}.", year=year
+            CheckSubject.BUDGET,
+            FindingLevel.WARNING,
+            "The unit has no cloud budget for {year}.",
+            year=budget.year,
         )
     if cost_fen is None:
         return None
-    is_covered = left_fen - reserved_fen >= cost_fen or cost_fen == 0
+    free = budget.left_fen - budget.running_fen - budget.reserved_fen
     return finding(
         CheckSubject.BUDGET,
-        FindingLevel.FINE if is_covered else FindingLevel.BAD,
-        "Of the cloud budget of {year} {left} is left and {reserved} reserved; this takes {cost} to the year's end.",
-        year=year,
-        left=yuan_text(left_fen),
-        reserved=yuan_text(reserved_fen),
+        FindingLevel.FINE if free >= cost_fen or cost_fen == 0 else FindingLevel.BAD,
+        "Of the cloud budget of {year} {left} is left; to the year's end the machines there are take {running}, "
+        "other grants {reserved}, and this {cost}.",
+        year=budget.year,
+        left=yuan_text(budget.left_fen),
+        running=yuan_text(budget.running_fen),
+        reserved=yuan_text(budget.reserved_fen),
         cost=yuan_text(cost_fen),
     )
 

@@ -106,6 +106,15 @@ def standing_grants(session: Session, now: datetime, *, but: int | None = None) 
     return session.scalars(query.order_by(RequestRow.id)).all()
 
 
+def pending_grants(session: Session, now: datetime, *, but: int | None = None) -> Sequence[RequestRow]:
+    """Standing grants, and those being carried out: what they are for is not all held yet."""
+    query = select(RequestRow).where(RequestRow.state == RequestState.EXECUTING)
+    if but is not None:
+        query = query.where(RequestRow.id != but)
+    begun = session.scalars(query.order_by(RequestRow.id)).all()
+    return [*standing_grants(session, now, but=but), *begun]
+
+
 def lapsed_grants(session: Session, now: datetime) -> Sequence[RequestRow]:
     """Grants whose time is over."""
     query = select(RequestRow).where(RequestRow.state == RequestState.GRANTED, RequestRow.grant_until <= now)
@@ -116,7 +125,7 @@ def reserved_names(session: Session, now: datetime, *, but: int | None = None) -
     """Names of machines that grants will make -> the request."""
     return {
         name: row.id
-        for row in standing_grants(session, now, but=but)
+        for row in pending_grants(session, now, but=but)
         if row.kind == RequestKind.NEW
         for item in items_of(row)
         for name in item.names

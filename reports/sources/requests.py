@@ -8,10 +8,9 @@ from sqlalchemy.orm import Session
 
 from cloudctl.core.errors import Refused
 from cloudctl.core.estate import people
-from cloudctl.core.money import round_half_up
 from cloudctl.core.quantity import Size, total
 from metering.allocations import current_allocation, size_of
-from metering.rating import monthly_price
+from metering.rating import whole_month_fen
 from metering.settlement.store import price_book
 from metering.tariffs import PriceBook
 from policies.requests.amounts import Totals, reduction_rate
@@ -94,7 +93,7 @@ def _machine(
 
 def _monthly_fen(book: PriceBook, pool: str, size: Size, imprint: Imprint) -> int | None:
     try:
-        return round_half_up(monthly_price(book, pool, size, imprint.generated_at) * 100)
+        return whole_month_fen(book, pool, size, imprint.generated_at)
     except Refused:
         return None
 

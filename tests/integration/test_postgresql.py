@@ -28,7 +28,8 @@ ROOT = Path(__file__).parents[2]
 SUITES = (
     "tests/cloudctl/test_apply_inventory.py",
     "tests/cloudctl/test_migrations.py",
-    "tests/cloudctl/test_request_commands.py",
+    "tests/cloudctl/requests/test_request_executing.py",
+    "tests/cloudctl/requests/test_request_reserving.py",
     "tests/cloudctl/test_review_course.py",
     "tests/cloudctl/test_settle_month.py",
     "tests/cloudctl/test_settle_adjust.py",

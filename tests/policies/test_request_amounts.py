@@ -40,6 +40,23 @@ def test_one_citys_year():
     assert f"{float(reduction_rate(asked, granted)) * 100:.2f}" == "33.23"
 
 
+def test_one_citys_year_by_units():
+    """The same year of five requests of three units, in millions: every unit has its rate, and the city its own."""
+    year = [("fin", 400, 300), ("fin", 116, 50), ("edu", 250, 250), ("land", 150, 45), ("land", 50, 0)]
+    rows = totals(
+        Decided(unit, 2026, NOTHING, NOTHING, asked * 10**6, granted * 10**6) for unit, asked, granted in year
+    )
+
+    assert {row.unit: f"{float(row.rate) * 100:.2f}" for row in rows} == {
+        "edu": "0.00",
+        "fin": "32.17",
+        "land": "77.50",
+    }
+    asked, granted = sum(row.asked_fen for row in rows), sum(row.granted_fen for row in rows)
+    assert (asked, granted, asked - granted) == (966_000_000, 645_000_000, 321_000_000)
+    assert f"{float(reduction_rate(asked, granted)) * 100:.2f}" == "33.23"
+
+
 def test_of_nothing_there_is_no_rate():
     assert reduction_rate(0, 0) is None
 

@@ -6,6 +6,7 @@ import pytest
 
 from cloudctl.core.quantity import Size
 from policies.requests.checking import (
+    BudgetState,
     CheckSubject,
     FindingLevel,
     OldEquipment,
@@ -151,12 +152,14 @@ def test_what_was_offered_may_be_taken():
 def test_money_quota_holds_equipment_and_level():
     fine, warning, bad = FindingLevel.FINE, FindingLevel.WARNING, FindingLevel.BAD
 
-    assert price_finding(None, "CNY").level is warning
-    assert budget_finding(2026, None, 0, 1).level is warning
-    assert budget_finding(2026, 100, 40, 60).level is fine
-    assert budget_finding(2026, 100, 41, 60).level is bad
-    assert budget_finding(2026, -5, 0, 0).level is fine
-    assert budget_finding(2026, 100, 0, None) is None
+    assert price_finding(None, 0, "CNY").level is warning
+    assert "and 5.00 once" in str(price_finding(100, 500, "CNY").message)
+    assert budget_finding(BudgetState(2026), 1).level is warning
+    assert budget_finding(BudgetState(2026, 100, 10, 30), 60).level is fine
+    assert budget_finding(BudgetState(2026, 100, 11, 30), 60).level is bad
+    assert budget_finding(BudgetState(2026, 100, 10, 31), 60).level is bad
+    assert budget_finding(BudgetState(2026, -5), 0).level is fine
+    assert budget_finding(BudgetState(2026, 100), None) is None
     assert levels(quota_findings(None)) == levels(quota_findings([])) == [fine]
     assert levels(hold_findings({3: "Late"})) == [bad]
     pieces = [OldEquipment("srv", "working"), OldEquipment("map", "failed")]

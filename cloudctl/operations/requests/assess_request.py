@@ -2,33 +2,28 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from fractions import Fraction
 
 from sqlalchemy.orm import Session
 
 from cloudctl.core.errors import Refused, Unreachable
 from cloudctl.core.estate import equipment
-from cloudctl.core.money import round_half_up
-from cloudctl.core.quantity import Size, total
+from cloudctl.core.quantity import Size
 from cloudctl.core.tables import SystemRow, UnitRow
 from cloudctl.operations.context import Context
 from cloudctl.operations.machines.plan_change import Seen, opened_drivers, promises
+from cloudctl.operations.requests.item_price import Price, added_size, item_price
 from cloudctl.operations.requests.known_estate import known_estate
 from cloudctl.operations.requests.reserved_room import reserve_granted
+from cloudctl.operations.requests.unit_commitments import budget_state, cost_this_year, present_use
 from metering.allocations import current_allocations, size_of
-from metering.rating import month_share, monthly_price
-from metering.settlement.store import price_book
-from policies.funding.budgets import budget_positions
-from policies.funding.model import BudgetKind
 from policies.funding.store import holds_in_force
 from policies.requests import checking
-from policies.requests.amounts import NOTHING, added
+from policies.requests.amounts import NOTHING
 from policies.requests.checking import CheckSubject, Finding, FindingLevel, OldEquipment, finding
 from policies.requests.faults import Known
 from policies.requests.model import Item, RequestKind, items_from_json
 from policies.requests.quota import Use, excesses
-from policies.requests.store import items_of, machines_by_name, migration_of, quota_of, standing_grants
+from policies.requests.store import machines_by_name, migration_of, quota_of
 from policies.requests.tables import RequestRow
 from provisioning.model import Capability, Step
 from provisioning.steps import create_step, resize_step
@@ -77,8 +72,10 @@ def assess(
     machines = machines_by_name(session, [name for item in items for name in item.names])
     present = current_allocations(session)
     held = {vm.name: size_of(present[vm.id]) for vm in machines.values() if vm.id in present}
-    more = _added(row, items, held)
-    fen = monthly_fen(ctx, session, row, items, held)
+    # A new machine whose name is taken is asked for in full all the same.
+    grows_from = held if row.kind == RequestKind.RESIZE else {}
+    more = added_size(row.kind, items, grows_from)
+    price = item_price(ctx, session, row.kind, items, grows_from)
     known = known_estate(ctx, session, but=row.id)
     found = [
         *_machine_findings(row, items, machines, known),
@@ -86,37 +83,8 @@ def assess(
         *_capacity_findings(ctx, session, row, items, looks),
     ]
     if row.kind != RequestKind.RETIRE:
-        found += _owner_findings(ctx, session, row, items, more, fen)
-    return Assessment(tuple(found), more, fen)
-
-
-def _added(row: RequestRow, items: Sequence[Item], held: Mapping[str, Size]) -> Size:
-    if row.kind not in (RequestKind.NEW, RequestKind.RESIZE):
-        return NOTHING
-    return added(items, held if row.kind == RequestKind.RESIZE else {})
-
-
-def monthly_fen(
-    ctx: Context, session: Session, row: RequestRow, items: Sequence[Item], held: Mapping[str, Size]
-) -> int | None:
-    """What the items cost more a month by the prices in force; never less than 0, None where no tariff prices them."""
-    if row.kind not in (RequestKind.NEW, RequestKind.RESIZE):
-        return 0
-    book, now = price_book(session, ctx.site.zone), ctx.clock.now()
-    amount = Fraction(0)
-    try:
-        for item in items:
-            assert item.size is not None
-            if row.kind == RequestKind.NEW:
-                amount += monthly_price(book, item.pool or "", item.size, now) * item.count
-            elif item.name in held:
-                vm = machines_by_name(session, [item.name])[item.name]
-                pool = get_pool(session, vm.pool_id).code
-                before = monthly_price(book, pool, held[item.name], now)
-                amount += max(Fraction(0), monthly_price(book, pool, item.size, now) - before)
-    except Refused:
-        return None
-    return round_half_up(amount * 100)
+        found += _owner_findings(ctx, session, row, items, more, price)
+    return Assessment(tuple(found), more, price.monthly_fen if price else None)
 
 
 def _machine_findings(
@@ -212,17 +180,18 @@ def _trial_steps(
 
 
 def _owner_findings(
-    ctx: Context, session: Session, row: RequestRow, items: Sequence[Item], more: Size, fen: int | None
+    ctx: Context, session: Session, row: RequestRow, items: Sequence[Item], more: Size, price: Price | None
 ) -> Iterator[Finding]:
     """What the unit's quota, money and old equipment say."""
     unit, system = session.get_one(UnitRow, row.unit_id), session.get_one(SystemRow, row.system_id)
     machines = sum(item.count for item in items) if row.kind == RequestKind.NEW else 0
     quota = quota_of(session, unit.id)
-    present = _present_use(session, row, ctx.clock.now()) if quota else None
+    present = present_use(session, row, ctx.clock.now()) if quota else None
     found = list(excesses(quota, present, Use(machines, more))) if quota and present else None
     yield from checking.quota_findings(found)
-    yield checking.price_finding(fen, ctx.site.currency)
-    budget = _budget_finding(ctx, session, row, unit.code, fen)
+    monthly, once = (price.monthly_fen if price else None), (price.once_fen if price else 0)
+    yield checking.price_finding(monthly, once, ctx.site.currency)
+    budget = checking.budget_finding(budget_state(ctx, session, row), cost_this_year(ctx, price))
     if budget is not None:
         yield budget
     if row.kind != RequestKind.RESIZE or more != NOTHING:
@@ -234,37 +203,3 @@ def _owner_findings(
         old = [OldEquipment(code, conditions.get(code, "retired")) for code in migration.equipment]
         yield from checking.equipment_findings(old, migration.reason)
     yield from checking.level_findings(row.level, system.level)
-
-
-def _present_use(session: Session, row: RequestRow, now: datetime) -> Use:
-    """What the unit holds, and what other grants have reserved for it."""
-    held = [size_of(one) for one in current_allocations(session).values() if one.unit_id == row.unit_id]
-    reserved, machines = [], 0
-    for grant in standing_grants(session, now, but=row.id):
-        if grant.unit_id == row.unit_id and grant.granted_size is not None:
-            reserved.append(Size.from_json(grant.granted_size))
-            machines += sum(item.count for item in items_of(grant)) if grant.kind == RequestKind.NEW else 0
-    return Use(len(held) + machines, total([*held, *reserved]))
-
-
-def _budget_finding(
-    ctx: Context, session: Session, row: RequestRow, unit: str, fen: int | None
-) -> Finding | None:
-    now, zone = ctx.clock.now(), ctx.site.zone
-    year = now.astimezone(zone).year
-    rest = month_share(now, datetime(year + 1, 1, 1, tzinfo=zone), zone)
-    left = next(
-        (
-            position.left_fen
-            for position in budget_positions(session, year)
-            if position.unit == unit and position.kind is BudgetKind.CLOUD
-        ),
-        None,
-    )
-    reserved = sum(
-        grant.granted_fen or 0
-        for grant in standing_grants(session, now, but=row.id)
-        if grant.unit_id == row.unit_id
-    )
-    cost = None if fen is None else round_half_up(fen * rest)
-    return checking.budget_finding(year, left, round_half_up(reserved * rest), cost)

@@ -1,0 +1,43 @@
+"""Requests handed in at the command line: whole and for one's own unit, or not at all."""
+
+import pytest
+
+from tests.cloudctl.requests.asking import NEW, WEB
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["--machine", "web,pool=nope,vcpus=1,memory-gib=1"], "no pool"),
+        (["--machine", "web,pool=lab"], "at least one vCPU"),
+        (["--machine", "web,pool=lab,vcpus=1,memory-gib=1,image=x"], "no image"),
+        (["--machine", WEB, "--machine", WEB], "stands here twice"),
+        (["--machine", WEB, "--until", "2026-11-01"], "ends before"),
+        (["--machine", WEB, "--equipment", "old"], "no equipment"),
+        ([], "at least one machine"),
+    ],
+)
+def test_all_faults_of_a_request_are_told_and_nothing_is_kept(call, args, words):
+    told = call("wang", "submit", "new", "--system", "tax", *NEW, *args, "--yes", code=3)
+
+    assert words in told.stderr
+    assert call("olga", "list", "-o", "json") == []
+
+
+def test_a_unit_asks_for_itself_and_sees_its_own(call, asked):
+    call(
+        "nan",
+        "submit",
+        "new",
+        "--system",
+        "tax",
+        *NEW,
+        "--machine",
+        "x,pool=lab,vcpus=1,memory-gib=1",
+        "--yes",
+        code=5,
+    )
+    call("nan", "show", asked, code=5)
+    assert call("nan", "list", "-o", "json") == []
+    assert call("nan", "totals", "-o", "json") == []
+    call("olga", "show", 99, code=4)
