@@ -4,7 +4,7 @@ Leases cost one question per network, so every look has them. A guest is asked o
 agent that hangs makes its asker wait. What the host overheard on its wires (ARP) is the last resort.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping
 from ipaddress import ip_address
 from time import monotonic
 from typing import Any
@@ -17,8 +17,10 @@ from provisioning.drivers.libvirt.sdk import sdk
 
 # By MAC.
 Leases = Mapping[str, tuple[str, ...]]
-# A hanging agent costs 5 s before libvirt gives up on it; after this long no further agent of a host is asked.
+# A hanging agent costs 5 s before libvirt gives up on it; after so long no further agent of a host is asked.
 AGENTS_SECONDS = 8.0
+# What an agent still owes after this is not waited for.
+LISTENING_SECONDS = 15.0
 
 
 def leases(connection: Any, host: str, networks: Collection[str]) -> Leases:
@@ -50,14 +52,19 @@ def leased(interfaces: Iterable[Interface], given: Leases) -> tuple[str, ...]:
     return tuple(address for each in interfaces for address in given.get(each.mac, ()))
 
 
-def told_by_guests(connection: Any, host: str, vm_ids: Collection[int]) -> dict[int, tuple[str, ...]]:
-    """Of these machines, where they run here. Where an agent is absent or silent: what the host overheard."""
-    until, told = monotonic() + AGENTS_SECONDS, dict[int, tuple[str, ...]]()
-    for vm_id, there in _running(connection, vm_ids):
-        agent = sdk().VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_AGENT
-        addresses = _asked(there, host, agent) if monotonic() < until else ()
-        told[vm_id] = addresses or _asked(there, host, sdk().VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_ARP)
-    return {vm_id: addresses for vm_id, addresses in told.items() if addresses}
+def listen_to_guests(
+    connection: Any, host: str, vm_ids: Collection[int], told: MutableMapping[int, tuple[str, ...]]
+) -> None:
+    """Puts into `told` what these machines say that run here; before, for it costs nothing, what the host overheard."""
+    libvirt, until = sdk(), monotonic() + AGENTS_SECONDS
+    here = dict(_running(connection, vm_ids))
+    for source in (
+        libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_ARP,
+        libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_AGENT,
+    ):
+        for vm_id, there in here.items():
+            if monotonic() < until and (addresses := _asked(there, host, source)):
+                told[vm_id] = addresses
 
 
 def _running(connection: Any, vm_ids: Collection[int]) -> Iterator[tuple[int, Found]]:

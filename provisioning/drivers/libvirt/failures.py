@@ -37,13 +37,15 @@ def translated(error: Any, host: str) -> CloudctlError:
     libvirt = sdk()
     code, text = error.get_error_code(), said(error)
     lower = text.lower()
-    is_line = _is_of_the_line(error)
-    if code == libvirt.VIR_ERR_AUTH_FAILED or (is_line and any(word in lower for word in _LOGIN_WORDS)):
+    is_refused = code == libvirt.VIR_ERR_AUTH_FAILED
+    is_line = is_refused or _is_of_the_line(error)
+    # First, for libvirt calls a certificate that it does not trust a failed authentication.
+    if code == libvirt.VIR_ERR_GNUTLS_ERROR or (is_line and any(word in lower for word in _TLS_WORDS)):
+        return HostSilent("Host {host}: no secure connection (TLS): {reason}", TLS, host=host, reason=text)
+    if is_refused or (is_line and any(word in lower for word in _LOGIN_WORDS)):
         return HostSilent(
             "Host {host} refused the credentials: {reason}", CREDENTIALS, host=host, reason=text
         )
-    if code == libvirt.VIR_ERR_GNUTLS_ERROR or (is_line and any(word in lower for word in _TLS_WORDS)):
-        return HostSilent("Host {host}: no secure connection (TLS): {reason}", TLS, host=host, reason=text)
     if is_line or code == libvirt.VIR_ERR_OPERATION_TIMEOUT:
         return HostSilent("Host {host} does not answer: {reason}", host=host, reason=text)
     return Refused("Host {host} refused: {reason}", host=host, reason=text)

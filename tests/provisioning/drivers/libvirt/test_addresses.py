@@ -5,7 +5,7 @@ import pytest
 from cloudctl.core.clock import SystemClock
 from provisioning.driver import PoolFacts, open_driver
 from provisioning.drivers.libvirt import addresses, survey
-from provisioning.drivers.libvirt.addresses import leased, leases, told_by_guests
+from provisioning.drivers.libvirt.addresses import leased, leases, listen_to_guests
 from provisioning.drivers.libvirt.definition import Interface, read_definition
 
 libvirt = pytest.importorskip("libvirt")
@@ -99,6 +99,12 @@ class Guest:
 AGENT, ARP = libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_AGENT, libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_ARP
 
 
+def told_by_guests(host, *vm_ids):
+    told = {}
+    listen_to_guests(host, "a", vm_ids, told)
+    return told
+
+
 def port(mac, *told):
     return {"hwaddr": mac, "addrs": [{"addr": each, "prefix": 24, "type": 0} for each in told] or None}
 
@@ -106,8 +112,7 @@ def port(mac, *told):
 def test_a_guest_tells_of_its_own_ports_not_of_bridges_within_itself():
     ports = {"lo": port("00:00:00:00:00:00", "127.0.0.1"), "eth0": port(MAC, "10.0.0.9", "fe80::2")}
     guest = Guest({AGENT: {**ports, "docker0": port(OTHER, "172.17.0.1")}})
-    assert told_by_guests(Host(domains=[guest]), "a", {7}) == {7: ("10.0.0.9",)}
-    assert guest.asked == [AGENT]
+    assert told_by_guests(Host(domains=[guest]), 7) == {7: ("10.0.0.9",)}
 
 
 @pytest.mark.parametrize(
@@ -122,19 +127,26 @@ def test_a_guest_tells_of_its_own_ports_not_of_bridges_within_itself():
 )
 def test_what_the_host_overheard_is_the_last_resort(answer):
     guest = Guest({AGENT: answer, ARP: {"vnet0": port(MAC, "10.0.0.9")}})
-    assert told_by_guests(Host(domains=[guest]), "a", {7}) == {7: ("10.0.0.9",)}
+    assert told_by_guests(Host(domains=[guest]), 7) == {7: ("10.0.0.9",)}
+    assert guest.asked == [ARP, AGENT]
+
+
+def test_a_guest_knows_better_than_what_was_overheard():
+    ports = {AGENT: {"eth0": port(MAC, "10.0.0.9")}, ARP: {"vnet0": port(MAC, "10.0.0.1")}}
+    assert told_by_guests(Host(domains=[Guest(ports)]), 7) == {7: ("10.0.0.9",)}
 
 
 def test_hanging_agents_are_not_waited_for_one_after_the_other(monkeypatch):
-    monkeypatch.setattr(addresses, "AGENTS_SECONDS", 0.0)
-    guest = Guest({AGENT: {"eth0": port(MAC, "10.0.0.9")}})
-    assert told_by_guests(Host(domains=[guest]), "a", {7}) == {}
+    now = iter([0.0, 1.0, addresses.AGENTS_SECONDS])
+    monkeypatch.setattr(addresses, "monotonic", lambda: next(now))
+    guest = Guest({AGENT: {"eth0": port(MAC, "10.0.0.9")}, ARP: {"vnet0": port(MAC, "10.0.0.1")}})
+    assert told_by_guests(Host(domains=[guest]), 7) == {7: ("10.0.0.1",)}
     assert guest.asked == [ARP]
 
 
 def test_machines_nobody_asked_about_are_left_alone():
     guest = Guest({})
-    assert told_by_guests(Host(domains=[guest]), "a", {8}) == {} and guest.asked == []
+    assert told_by_guests(Host(domains=[guest]), 8) == {} and guest.asked == []
 
 
 def test_the_ports_of_a_definition_are_read():
