@@ -5,9 +5,9 @@ import time
 import pytest
 
 from provisioning.drivers.libvirt.marks import NAMESPACE
-from tests.integration.labs.libvirt_lab import guest_files, libvirt_lab, require_lab
+from tests.integration.labs.libvirt_lab import libvirt_lab, require_lab
+from tests.integration.libvirt_site import SMALL, site_of, volumes
 from tests.integration.site import (
-    Site,
     asked_and_granted_less,
     assert_export_plans_to_nothing,
     lost_and_rebuilt,
@@ -21,40 +21,10 @@ def lab():
         yield lab
 
 
-def site_of(lab, folder):
-    libvirt = {
-        **guest_files(),
-        "answer_seconds": 5,
-        "stop_seconds": 40,
-        "shared_storage": True,
-        "headroom_vcpus": 2,
-        "headroom_memory": 2,
-    }
-    pool = {
-        "code": "gov",
-        "name": "Government",
-        "driver": "libvirt",
-        "overcommit": {"cpu": 16, "memory": 4},
-        "tiers": {"ssd": "default", "hdd": "bulk"},
-        "ssh_keys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 someone@example"],
-        "libvirt": libvirt,
-    }
-    kind = {"pool": "gov", "domain_type": "qemu", "migrate_uri": "tcp://127.0.0.1"}
-    hosts = [{"code": code, "uri": lab.uri(code), **kind} for code in lab.hosts]
-    return Site(folder, pool, hosts=hosts)
-
-
 @pytest.fixture
 def site(lab, tmp_path):
     lab.clear()
     return site_of(lab, tmp_path)
-
-
-SMALL = {"vcpus": 1, "memory_mib": 160, "storage_gib": {"ssd": 1}}
-
-
-def volumes(lab):
-    return sorted(path.name for folder in ("default", "bulk") for path in (lab.base / folder).iterdir())
 
 
 def test_a_machine_lives_its_life_by_the_command(lab, site):

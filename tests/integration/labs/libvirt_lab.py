@@ -8,6 +8,7 @@ lab's folder: nothing of the machine's own libvirt is read or written. All of th
 pools `default` and `bulk`, so that guests can move. Needs root, libvirtd, QEMU and libvirt-python.
 """
 
+import hashlib
 import os
 import shutil
 import signal
@@ -26,10 +27,9 @@ import pytest
 from provisioning.driver import PoolFacts
 
 ROOT = Path(__file__).parents[3]
-GUEST = ROOT / "build" / "labs" / "libvirt-guest"
 # What a daemon found out about QEMU, which takes it many seconds; kept for the next one.
 KNOWN = ROOT / "build" / "labs" / "libvirt-capabilities"
-PREPARE = Path(__file__).parent / "libvirt_guest" / "prepare.sh"
+GUEST_SOURCES = Path(__file__).parent / "libvirt_guest"
 PLACES = {
     "etc": "/etc/libvirt",
     "lib": "/var/lib/libvirt",
@@ -49,13 +49,13 @@ stdio_handler = "file"
 # libvirtd looks these up before it reads which user its guests run as.
 ACCOUNT, GROUP = "libvirt-qemu:x:64055:64055::/nonexistent:/usr/sbin/nologin", "libvirt-qemu:x:64055:"
 STORAGE = ("default", "bulk")
+CMDLINE = "console=ttyS0 quiet panic=-1"
 
 
-def require_lab() -> None:
-    """Skips a test where the lab cannot run; in CI it fails."""
-    missing = [
-        name for name in ("libvirtd", "qemu-system-x86_64", "virsh", "unshare") if not shutil.which(name)
-    ]
+def require_lab(*further: str) -> None:
+    """Skips a test where the lab cannot run; in CI it fails. further: programs needed beside the usual ones."""
+    programs = ("libvirtd", "qemu-system-x86_64", "virsh", "unshare", *further)
+    missing = [name for name in programs if not shutil.which(name)]
     if find_spec("libvirt") is None:
         missing.append("libvirt-python")
     if os.geteuid() != 0:
@@ -68,18 +68,21 @@ def require_lab() -> None:
 
 
 def guest_files() -> dict[str, str]:
-    """Kernel and initrd of the tiny guest, made once per checkout, as options of a pool."""
-    if not (GUEST / "initrd.gz").exists():
-        subprocess.run([str(PREPARE), str(GUEST)], check=True, capture_output=True, timeout=300)
-    cmdline = "console=ttyS0 quiet panic=-1"
-    return {"kernel": str(GUEST / "vmlinuz"), "initrd": str(GUEST / "initrd.gz"), "cmdline": cmdline}
+    """Kernel and initrd of the tiny guest, made once of its sources, as options of a pool."""
+    sources = sorted(GUEST_SOURCES.iterdir())
+    made_of = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
+    guest = ROOT / "build" / "labs" / f"libvirt-guest-{made_of}"
+    if not (guest / "initrd.gz").exists():
+        prepare = [str(GUEST_SOURCES / "prepare.sh"), str(guest)]
+        subprocess.run(prepare, check=True, capture_output=True, timeout=300)
+    return {"kernel": str(guest / "vmlinuz"), "initrd": str(guest / "initrd.gz"), "cmdline": CMDLINE}
 
 
 class Daemon:
-    """One libvirtd with its own folder."""
+    """One libvirtd with its own folder. is_apart: in a network of its own, where nothing of this machine's is."""
 
-    def __init__(self, base: Path) -> None:
-        self.base = base
+    def __init__(self, base: Path, *, is_apart: bool = False) -> None:
+        self.base, self.is_apart, self.arguments = base, is_apart, ""
         self.uri = f"qemu+unix:///system?socket={base}/run/libvirt-sock"
         self._process: subprocess.Popen[bytes] | None = None
         for name in PLACES:
@@ -99,16 +102,25 @@ class Daemon:
     def capabilities(self) -> Path:
         return self.base / "cache" / "qemu" / "capabilities"
 
+    def listen(self, port: int, settings: str) -> None:
+        """On this port of the loopback too, from its next start on. settings: lines of libvirtd.conf."""
+        self.arguments = "--listen"
+        with (self.base / "etc" / "libvirtd.conf").open("a") as file:
+            file.write(f'listen_addr = "127.0.0.1"\ntls_port = "{port}"\n{settings}\n')
+
     def start(self) -> None:
         binds = [(self.base / name, place) for name, place in PLACES.items()]
         binds += [(self.base / name, f"/etc/{name}") for name in ("passwd", "group")]
         mounts = "; ".join(f"mount --bind {source} {place}" for source, place in binds)
-        command = f"set -e; {mounts}; exec libvirtd -p {self.base}/run/libvirtd.pid -f {self.base}/etc/libvirtd.conf"
+        files = f"-p {self.base}/run/libvirtd.pid -f {self.base}/etc/libvirtd.conf"
+        loopback = "; ip link set lo up" if self.is_apart else ""
+        command = f"set -e; {mounts}{loopback}; exec libvirtd {self.arguments} {files}"
+        apart = ["-n"] if self.is_apart else []
         for place in PLACES.values():
             Path(place).mkdir(parents=True, exist_ok=True)
         with (self.base / "out.log").open("ab") as log:
             self._process = subprocess.Popen(
-                ["unshare", "-m", "--propagation", "private", "bash", "-c", command],
+                ["unshare", "-m", *apart, "--propagation", "private", "bash", "-c", command],
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
@@ -138,6 +150,12 @@ class Daemon:
         assert self._process is not None
         os.kill(self._process.pid, signal_number)
 
+    def in_its_place(self, *command: str) -> None:
+        """Runs a program where the daemon sees the same mounts and the same network."""
+        assert self._process is not None
+        enter = ["nsenter", "-t", str(self._process.pid), "-m", "-n"]
+        subprocess.run([*enter, *command], check=True, capture_output=True, timeout=60)
+
     def guest_pid(self, name: str) -> int:
         return int((self.base / "run" / "qemu" / f"{name}.pid").read_text())
 
@@ -159,7 +177,8 @@ class Daemon:
         if self._process is None:
             return
         guests = self.guest_pids()
-        for pid in (self._process.pid, *guests):
+        servers = [int(file.read_text()) for file in (self.base / "run" / "network").glob("*.pid")]
+        for pid in (self._process.pid, *guests, *servers):
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
@@ -179,9 +198,9 @@ def _await_end(pid: int, seconds: float = 10) -> None:
 class LibvirtLab:
     """Daemons by the code of their host."""
 
-    def __init__(self, base: Path, codes: str) -> None:
+    def __init__(self, base: Path, codes: str, *, is_apart: bool = False) -> None:
         self.base = base
-        self.hosts = {code: Daemon(base / code) for code in codes}
+        self.hosts = {code: Daemon(base / code, is_apart=is_apart) for code in codes}
 
     def start(self) -> None:
         for daemon in self.hosts.values():
@@ -296,11 +315,11 @@ def _made(folder: Path) -> Path:
 
 
 @contextmanager
-def libvirt_lab(codes: str = "ab") -> Iterator[LibvirtLab]:
-    """A running lab; at the end nothing of it is left."""
+def libvirt_lab(codes: str = "ab", *, is_apart: bool = False) -> Iterator[LibvirtLab]:
+    """A running lab; at the end nothing of it is left. is_apart: see Daemon."""
     # A short path: those of sockets end at 107 bytes.
     base = Path(tempfile.mkdtemp(prefix="lv", dir="/tmp"))
-    lab = LibvirtLab(base, codes)
+    lab = LibvirtLab(base, codes, is_apart=is_apart)
     try:
         lab.start()
         yield lab

@@ -15,7 +15,8 @@ dpkg --fsys-tarfile busybox-static*.deb | tar -x ./bin/busybox
 mkdir -p root/{bin,m,proc,sys,dev,etc,mnt}
 cp bin/busybox root/bin/
 ln -s busybox root/bin/sh
-install -m 755 "$here/init" root/init
+install -m 755 "$here/init" "$here/lease" root/
+install -m 755 "$here/agent" root/bin/agent
 find lib -name '*.ko' -exec cp {} root/m/ \;
 gcc -O2 -static -o root/bin/duty "$here/duty.c"
 gcc -O2 -static -o root/bin/eat "$here/eat.c"
