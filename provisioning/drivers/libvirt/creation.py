@@ -12,7 +12,7 @@ from uuid import uuid4
 from cloudctl.core.errors import Refused
 from cloudctl.core.quantity import Size
 from provisioning.drivers.libvirt.definition import Found, found
-from provisioning.drivers.libvirt.domain_xml import Blueprint, DiskPlan, domain_xml, volume_xml
+from provisioning.drivers.libvirt.domain_xml import Blueprint, DiskPlan, domain_xml, mac_of, volume_xml
 from provisioning.drivers.libvirt.failures import said, translated
 from provisioning.drivers.libvirt.images import Base, CheckedImage, checked_image, ensure_base
 from provisioning.drivers.libvirt.marks import MAKING, RUNNING, Marks, namespaced
@@ -88,7 +88,7 @@ def _made(place: Workplace, wanted: Wanted) -> Applied:
     xml = domain_xml(_blueprint(place, wanted, disks))
     there = found(place.connection.defineXML(xml))
     try:
-        _make_volumes(place, wanted, disks, base)
+        _make_volumes(place, wanted, there, disks, base)
         there.domain.create()
     except sdk().libvirtError as error:
         reason = translated(error, place.host)
@@ -169,12 +169,15 @@ def _blueprint(place: Workplace, wanted: Wanted, disks: tuple[DiskPlan, ...]) ->
     )
 
 
-def _make_volumes(place: Workplace, wanted: Wanted, disks: tuple[DiskPlan, ...], base: Base | None) -> None:
+def _make_volumes(
+    place: Workplace, wanted: Wanted, there: Found, disks: tuple[DiskPlan, ...], base: Base | None
+) -> None:
     for number, disk in enumerate(disks):
         pool = storage_pool(place.connection, disk.pool, place.host)
         if disk.is_readonly:
             step, settings = wanted.step, place.settings
-            content = seed_iso(f"cloudctl-{step.vm_id}", step.name, settings.user, settings.ssh_keys)
+            mac = mac_of(there.definition.uuid, 0) if wanted.nic else None
+            content = seed_iso(f"cloudctl-{step.vm_id}", step.name, settings.user, settings.ssh_keys, mac)
             write_raw(place.connection, pool, disk.volume, content)
             continue
         _make_disk(place, pool, disk, base if number == 0 else None)

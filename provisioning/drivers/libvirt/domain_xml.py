@@ -3,6 +3,7 @@
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from dataclasses import dataclass
+from uuid import UUID
 
 from cloudctl.core.errors import Refused
 from provisioning.drivers.libvirt.options import Boot, Nic
@@ -122,7 +123,7 @@ def _devices(devices: ET.Element, plan: Blueprint) -> None:
         ET.SubElement(devices, "controller", type="pci", model="pcie-root-port")
     ET.SubElement(devices, "controller", type="usb", model="none")
     devices.extend(disk_element(disk) for disk in plan.disks)
-    devices.extend(_nic_element(nic) for nic in plan.nics)
+    devices.extend(_nic_element(nic, mac_of(plan.uuid, number)) for number, nic in enumerate(plan.nics))
     serial = ET.SubElement(devices, "serial", type="pty")
     ET.SubElement(serial, "target", port="0")
     console = ET.SubElement(devices, "console", type="pty")
@@ -135,7 +136,13 @@ def _devices(devices: ET.Element, plan: Blueprint) -> None:
     _text(rng, "backend", "/dev/urandom", model="random")
 
 
-def _nic_element(nic: Nic) -> ET.Element:
+def mac_of(uuid: str, number: int) -> str:
+    """The address of a machine's port: a local one, of forty bits of the machine's own number."""
+    *first, last = UUID(uuid).bytes[-5:]
+    return ":".join(f"{byte:02x}" for byte in (0x52, *first, last ^ number))
+
+
+def _nic_element(nic: Nic, mac: str) -> ET.Element:
     """A tag on a bridge is an Open vSwitch's affair; a Linux bridge has one bridge per VLAN."""
     if nic.network is not None:
         element = ET.Element("interface", type="network")
@@ -145,6 +152,7 @@ def _nic_element(nic: Nic) -> ET.Element:
         ET.SubElement(element, "source", bridge=nic.bridge or "")
         if nic.vlan is not None:
             ET.SubElement(element, "virtualport", type="openvswitch")
+    ET.SubElement(element, "mac", address=mac)
     if nic.vlan is not None:
         ET.SubElement(ET.SubElement(element, "vlan"), "tag", id=str(nic.vlan))
     ET.SubElement(element, "model", type="virtio")

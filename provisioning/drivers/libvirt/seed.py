@@ -6,8 +6,11 @@ from io import BytesIO
 import yaml
 
 
-def seed_iso(instance: str, hostname: str, user: str, ssh_keys: Sequence[str]) -> bytes:
-    """instance: a new one makes cloud-init begin anew. Every file is YAML written by a YAML library."""
+def seed_iso(instance: str, hostname: str, user: str, ssh_keys: Sequence[str], mac: str | None) -> bytes:
+    """instance: a new one makes cloud-init begin anew. mac: of the machine's port; None: it has none.
+
+    Every file is YAML written by a YAML library.
+    """
     meta = {"instance-id": instance, "local-hostname": hostname}
     login = {
         "name": user,
@@ -17,7 +20,9 @@ def seed_iso(instance: str, hostname: str, user: str, ssh_keys: Sequence[str]) -
         "ssh_authorized_keys": list(ssh_keys),
     }
     users = {"hostname": hostname, "users": [login] if ssh_keys else [], "ssh_pwauth": False}
-    network = {"version": 2, "ethernets": {"first": {"match": {"name": "e*"}, "dhcp4": True}}}
+    # By its address: what guests call a port differs, and not all of them can match a pattern of names.
+    port = {"match": {"macaddress": mac}, "set-name": "eth0", "dhcp4": True}
+    network = {"version": 2, "ethernets": {"eth0": port} if mac else {}}
     return _iso(
         {
             "meta-data": _yaml(meta),

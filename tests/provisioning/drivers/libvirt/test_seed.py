@@ -22,20 +22,27 @@ def files(image):
 
 
 def test_hostname_keys_and_network_stand_in_it():
-    made = files(seed_iso("cloudctl-7", "tax-db-1", "cloud", ["ssh-ed25519 AAAA wang@fin"]))
+    keys, mac = ["ssh-ed25519 AAAA wang@fin"], "52:0a:0b:0c:0d:0e"
+    made = files(seed_iso("cloudctl-7", "tax-db-1", "cloud", keys, mac))
     assert yaml.safe_load(made["meta-data"]) == {"instance-id": "cloudctl-7", "local-hostname": "tax-db-1"}
     assert made["user-data"].startswith("#cloud-config\n")
     login = yaml.safe_load(made["user-data"])["users"][0]
     assert login["name"] == "cloud" and login["ssh_authorized_keys"] == ["ssh-ed25519 AAAA wang@fin"]
-    assert yaml.safe_load(made["network-config"])["ethernets"]["first"]["dhcp4"] is True
+    (port,) = yaml.safe_load(made["network-config"])["ethernets"].values()
+    assert port["dhcp4"] is True and port["match"] == {"macaddress": mac}
+
+
+def test_a_machine_without_a_port_is_told_of_none():
+    made = files(seed_iso("cloudctl-7", "m", "cloud", [], None))
+    assert yaml.safe_load(made["network-config"]) == {"version": 2, "ethernets": {}}
 
 
 def test_a_hostile_key_stays_a_value():
     key = "ssh-rsa AAAA x\nruncmd: [reboot]\n"
-    user = yaml.safe_load(files(seed_iso("cloudctl-7", "m", "cloud", [key]))["user-data"])
+    user = yaml.safe_load(files(seed_iso("cloudctl-7", "m", "cloud", [key], None))["user-data"])
     assert user["users"][0]["ssh_authorized_keys"] == [key] and "runcmd" not in user
 
 
 def test_without_keys_nobody_is_let_in():
-    user = yaml.safe_load(files(seed_iso("cloudctl-7", "m", "cloud", []))["user-data"])
+    user = yaml.safe_load(files(seed_iso("cloudctl-7", "m", "cloud", [], None))["user-data"])
     assert user["users"] == [] and user["ssh_pwauth"] is False
