@@ -36,5 +36,6 @@ def clear(
     volumes = site.volumes.of(mark)
     # The volumes know the system of a server that somebody else deleted.
     system = system or next((labels_of(volume, None).get("system") for volume in volumes), None)
-    site.volumes.remove(volumes, deadline)
+    # Before the volumes: they are the last to know it.
     site.groups.remove_empty(system)
+    site.volumes.remove(volumes, deadline)
