@@ -12,6 +12,7 @@ from cloudctl.cli import (
     request_steps,
     request_submit,
     request_survey,
+    request_terms,
 )
 from cloudctl.cli.command import TranslatedGroup
 from cloudctl.cli.output import output_option, show_list, show_record
@@ -19,7 +20,6 @@ from cloudctl.cli.run import Run
 from cloudctl.operations.requests.show_requests import (
     RequestQuery,
     list_requests,
-    list_terms,
     request_totals,
     show_request,
 )
@@ -42,7 +42,6 @@ COLUMNS = (
     "reduction_rate",
 )
 LABELS = {"kind": "request_kind", "state": "request_state"}
-TERM_COLUMNS = ("vm", "system", "unit", "until", "request")
 TOTAL_COLUMNS = (
     "year",
     "unit",
@@ -79,6 +78,8 @@ for command in (
     request_execute.execute,
     request_quota.quota,
     request_survey.survey,
+    request_terms.terms,
+    request_terms.remind,
 ):
     request.add_command(command)
 
@@ -132,15 +133,6 @@ def show_findings(ctx: "Context", findings: list[dict[str, Any]], output: str) -
         ctx.site.zone,
         {"subject": "check_subject", "verdict": "finding_level"},
     )
-
-
-@request.command(examples=["cloudctl request terms", "cloudctl request terms -o csv"])
-@output_option
-@click.pass_obj
-def terms(run: Run, output: str) -> None:
-    """List machines granted for a time, the earliest end first."""
-    with run.open() as ctx:
-        show_list(list_terms(ctx), output, TERM_COLUMNS, ctx.site.zone)
 
 
 @request.command(

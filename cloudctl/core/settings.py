@@ -79,9 +79,11 @@ class SettlementSettings(Section):
 
 
 class RequestSettings(Section):
-    """grant_days: how long a grant keeps its capacity and budget before it lapses."""
+    """grant_days: how long a grant keeps its capacity and budget before it lapses. notice_days: how long before the
+    end of a machine's term its unit is told."""
 
     grant_days: int = Field(60, ge=1)
+    notice_days: int = Field(30, ge=0)
 
 
 class DaemonSettings(Section):

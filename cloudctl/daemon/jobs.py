@@ -14,6 +14,7 @@ from cloudctl.operations.machines.resume_changes import resume_changes
 from cloudctl.operations.machines.stamp_owners import stamp_owners
 from cloudctl.operations.requests.execute_request import conclude_ended
 from cloudctl.operations.requests.expire_grants import expire_grants
+from cloudctl.operations.requests.machine_terms import remind_of_terms
 from cloudctl.operations.review.confirm_resizes import confirm_resizes
 from cloudctl.operations.review.open_review import open_review
 from cloudctl.operations.review.review_deadlines import pass_review_deadlines
@@ -77,9 +78,10 @@ def _reconcile(ctx: Context, period: datetime) -> str:
 
 def _deadlines(ctx: Context, period: datetime) -> str:
     passed, deemed, lapsed = pass_review_deadlines(ctx), deem_statements(ctx), expire_grants(ctx)
+    told = remind_of_terms(ctx)
     return (
         f"{len(passed.reminded)} cases reminded, {len(passed.silent)} silent, {len(passed.decided)} decided; "
-        f"{len(deemed)} statements deemed accepted; {len(lapsed)} grants lapsed"
+        f"{len(deemed)} statements deemed accepted; {len(lapsed)} grants lapsed, {len(told)} terms told of"
     )
 
 

@@ -76,12 +76,16 @@ class RequestMachineRow(Base):
 
 
 class MachineTermRow(Base):
-    """Until which day a machine was granted, by which request; a machine without a row was granted without end."""
+    """Until which day a machine was granted, by which request; a machine without a row was granted without end.
+
+    told: the last stage of the term that its unit was told of.
+    """
 
     __tablename__ = "machine_term"
     vm_id: Mapped[int] = mapped_column(ForeignKey("vm.id"), primary_key=True, autoincrement=False)
     until: Mapped[date] = mapped_column(Date)
     request_id: Mapped[int] = mapped_column(ForeignKey("request.id"))
+    told: Mapped[str | None] = mapped_column(Text)
 
 
 class QuotaRow(Base):

@@ -84,6 +84,7 @@ def _limits() -> None:
         sa.Column("vm_id", Id, sa.ForeignKey("vm.id"), primary_key=True, autoincrement=False),
         sa.Column("until", sa.Date, nullable=False),
         sa.Column("request_id", Id, sa.ForeignKey("request.id"), nullable=False),
+        sa.Column("told", sa.Text),
     )
     op.create_table(
         "unit_quota",

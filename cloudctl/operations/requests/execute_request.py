@@ -138,7 +138,7 @@ def _conclude(ctx: Context, session: Session, row: RequestRow) -> None:
     if row.granted_until is not None and row.kind in (RequestKind.NEW, RequestKind.EXTEND):
         for vm in machines:
             term = term_of(session, vm.id) or MachineTermRow(vm_id=vm.id)
-            term.until, term.request_id = row.granted_until, row.id
+            term.until, term.request_id, term.told = row.granted_until, row.id, None
             session.add(term)
     names = ", ".join(vm.name for vm in machines)
     keep_step(

@@ -24,7 +24,6 @@ from policies.requests.store import (
     request_machines,
     requests,
     size_or_none,
-    terms,
 )
 from policies.requests.tables import RequestRow
 
@@ -80,26 +79,6 @@ def show_request(ctx: Context, number: int) -> dict[str, Any]:
                 for e in events(session, number)
             ],
         }
-
-
-def list_terms(ctx: Context) -> list[dict[str, Any]]:
-    """Machines that were granted for a time, the earliest end first; a unit's own people see theirs alone."""
-    with ctx.reading() as session:
-        rows = []
-        for term, vm in terms(session):
-            system = session.get_one(SystemRow, vm.system_id)
-            unit = session.get_one(UnitRow, system.unit_id)
-            if may_see_all(ctx) or ctx.actor.unit == unit.code:
-                rows.append(
-                    {
-                        "vm": vm.name,
-                        "system": system.code,
-                        "unit": unit.code,
-                        "until": term.until.isoformat(),
-                        "request": term.request_id,
-                    }
-                )
-        return rows
 
 
 def request_totals(ctx: Context, year: int | None = None) -> list[dict[str, Any]]:
