@@ -11,6 +11,7 @@ from cloudctl.operations.context import Context
 from cloudctl.operations.machines.execute_change import begin_change, run_change
 from cloudctl.operations.machines.plan_change import ChangePlan
 from cloudctl.operations.machines.show_change import ChangeOutcome, undoing_of
+from provisioning.model import StepKind
 
 PLAN_COLUMNS = ["step", "kind", "target", "before", "after", "live"]
 
@@ -36,6 +37,9 @@ def print_plan(ctx: Context, plan: ChangePlan, output: str) -> None:
         rows = [{**row, "kind": ctx.texts.label("step_kind", str(row["kind"]))} for row in plan.rows()]
         show_list(rows if output == "table" else plan.rows(), output, PLAN_COLUMNS, ctx.site.zone)
     say("Plan {checksum}: {count} step(s).", checksum=plan.checksum, count=len(plan.steps))
+    for step in plan.steps:
+        if step.kind == StepKind.RESIZE and not step.is_live:
+            say("{name} is switched off and on again for this, if it runs: announce it.", name=step.name)
 
 
 def carry_out(ctx: Context, plan: ChangePlan, *, output: str, dry_run: bool, yes: bool, reason: str) -> None:

@@ -6,7 +6,7 @@ from itertools import count
 
 import click
 
-from cloudctl.cli.change_plan import print_plan
+from cloudctl.cli.change_plan import changing_options, print_plan
 from cloudctl.cli.command import TranslatedCommand, TranslatedGroup
 from cloudctl.cli.output import output_option, show_list, show_record
 from cloudctl.cli.run import Run, confirm, say
@@ -111,20 +111,14 @@ def probe_command(run: Run, code: str, output: str) -> None:
     examples=["cloudctl host drain gov/n1 --dry-run", "cloudctl host drain n1 --reason “new memory” --yes"],
 )
 @click.argument("code")
-@click.option("--reason", default="", help="Why, for the record.")
-@click.option("--dry-run", is_flag=True, help="Print the plan, change nothing.")
-@click.option("--yes", "-y", is_flag=True, help="Answer yes: do not ask.")
-@output_option
+@changing_options
 @click.pass_obj
 def drain(run: Run, code: str, reason: str, dry_run: bool, yes: bool, output: str) -> None:
     """Empty a host: its machines move to others of its pool, and it takes no new ones."""
     with run.open() as ctx:
         plan = plan_drain(ctx, code)
-        _print(ctx, plan, output)
-        if dry_run:
-            return
-        confirm("Carry it out?", yes=yes)
-        _tell(plan, drain_host(ctx, plan, reason, _progress(plan)))
+        if _is_agreed(ctx, plan, output, dry_run, yes):
+            _tell(plan, drain_host(ctx, plan, reason, _progress(plan)))
 
 
 @host.command(
@@ -133,21 +127,15 @@ def drain(run: Run, code: str, reason: str, dry_run: bool, yes: bool, output: st
 )
 @click.argument("code")
 @click.option("--back", is_flag=True, help="Move back what its drain moved away, where it fits.")
-@click.option("--reason", default="", help="Why, for the record.")
-@click.option("--dry-run", is_flag=True, help="Print the plan, change nothing.")
-@click.option("--yes", "-y", is_flag=True, help="Answer yes: do not ask.")
-@output_option
+@changing_options
 @click.pass_obj
 def undrain(run: Run, code: str, back: bool, reason: str, dry_run: bool, yes: bool, output: str) -> None:
     """Let a host that was drained or fenced take machines again."""
     with run.open() as ctx:
         plan = plan_undrain(ctx, code, back=back)
-        _print(ctx, plan, output)
-        if dry_run:
-            return
-        confirm("Carry it out?", yes=yes)
-        _tell(plan, undrain_host(ctx, plan, reason, _progress(plan)))
-        say("Host {host} takes machines again.", host=plan.host)
+        if _is_agreed(ctx, plan, output, dry_run, yes):
+            _tell(plan, undrain_host(ctx, plan, reason, _progress(plan)))
+            say("Host {host} takes machines again.", host=plan.host)
 
 
 @host.command(
@@ -172,11 +160,22 @@ def evacuate(run: Run, code: str, fenced: str, dry_run: bool, yes: bool, output:
     """Start the machines of a dead host elsewhere, the most important systems first."""
     with run.open() as ctx:
         plan = plan_evacuation(ctx, code)
-        _print(ctx, plan, output)
-        if dry_run:
-            return
+        if _is_agreed(ctx, plan, output, dry_run, yes, is_dead=True):
+            _tell(plan, evacuate_host(ctx, plan, fenced, _progress(plan)))
+
+
+def _is_agreed(
+    ctx: Context, plan: HostPlan, output: str, dry_run: bool, yes: bool, *, is_dead: bool = False
+) -> bool:
+    """Prints the plan and asks; False for a dry run. Refused when the answer is no."""
+    _print(ctx, plan, output)
+    if dry_run:
+        return False
+    if is_dead:
         confirm("Carry it out? A host that still writes to its disks would destroy them.", yes=yes)
-        _tell(plan, evacuate_host(ctx, plan, fenced, _progress(plan)))
+    else:
+        confirm("Carry it out?", yes=yes)
+    return True
 
 
 def _print(ctx: Context, plan: HostPlan, output: str) -> None:

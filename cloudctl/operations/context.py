@@ -66,7 +66,7 @@ class Site:
 
     def local(self, instant: datetime) -> str:
         """An instant as this site's people read it in a message: ISO 8601 with the site's offset."""
-        return instant.astimezone(self.zone).isoformat()
+        return instant.astimezone(self.zone).isoformat(timespec="seconds")
 
 
 def ledger_url(home: Path, settings: Settings) -> str:

@@ -10,8 +10,10 @@ from cloudctl.core.quantity import Size
 from cloudctl.operations.machines.drain_host import drain_host, plan_drain, plan_undrain, undrain_host
 from cloudctl.operations.machines.execute_change import begin_change, change_machines
 from cloudctl.operations.machines.find_drift import find_drift
-from cloudctl.operations.machines.plan_vm import plan_retire
+from cloudctl.operations.machines.plan_change import opened_drivers
+from cloudctl.operations.machines.plan_vm import plan_restore, plan_retire
 from provisioning.drivers.embedded.faults import Faults, StepFault, write_faults
+from provisioning.model import MachineState
 from provisioning.steps import create_step, stop_step
 from provisioning.store import find_host, vms
 from tests.provisioning.estate import SMALL, build_estate, planned_vm
@@ -76,19 +78,31 @@ def test_what_does_not_fit_stays_and_is_named_with_why(ctx, estate):
 
 
 def test_what_nobody_moves_is_named(ctx, estate, run_cli):
-    change_machines(ctx, plan_retire(ctx, "a").steps, "")
     with ctx.reading() as session:
         b = next(row.id for row in vms(session) if row.name == "b")
     begin_change(ctx, [stop_step(b, "b")], "somebody else's")
     plan = plan_drain(ctx, "n1")
-    assert [step.name for step in plan.steps] == ["c"]
-    assert {stay.name: str(stay.why).split(":")[0] for stay in plan.stays} == {
-        "a": "it is put aside",
-        "b": "it is in hand",
-    }
+    assert sorted(step.name for step in plan.steps) == ["a", "c"]
+    assert {stay.name: str(stay.why).split(":")[0] for stay in plan.stays} == {"b": "it is in hand"}
     done = run_cli(ctx.home, "host", "drain", "n1", "--yes")
     assert (done.exit_code, where(ctx)["c"] != "n1") == (5, True)
-    assert "2 machine(s) stay on lab/n1" in done.stderr
+    assert "1 machine(s) stay on lab/n1" in done.stderr
+
+
+def test_what_is_put_aside_moves_along_without_being_started_and_keeps_its_room(ctx, estate):
+    change_machines(ctx, plan_retire(ctx, "a").steps, "")
+    plan = plan_drain(ctx, "n1")
+    (step,) = [step for step in plan.steps if step.name == "a"]
+    assert not step.is_live
+    drain_host(ctx, plan, "")
+    assert "n1" not in where(ctx).values()
+    with opened_drivers(ctx, [estate.lab]) as drivers:
+        (a,) = [each for each in drivers[estate.lab].observe().machines if each.name == "a"]
+    assert (a.state, a.host) == (MachineState.SHELVED, where(ctx)["a"])
+    assert find_drift(ctx).rows == []
+    undrain_host(ctx, plan_undrain(ctx, "n1", back=True), "")
+    change_machines(ctx, plan_restore(ctx, "a").steps, "")
+    assert where(ctx)["a"] == "n1"
 
 
 def test_one_machine_that_its_cloud_refuses_does_not_hold_up_the_others(ctx, estate):

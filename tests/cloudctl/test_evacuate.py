@@ -10,13 +10,15 @@ from cloudctl.core.quantity import Size
 from cloudctl.core.tables import AuditRow, SystemRow
 from cloudctl.operations.machines.drain_host import plan_drain, plan_undrain, undrain_host
 from cloudctl.operations.machines.evacuate_host import evacuate_host, plan_evacuation
+from cloudctl.operations.machines.execute_change import change_machines
 from cloudctl.operations.machines.find_drift import find_drift
 from cloudctl.operations.machines.plan_change import opened_drivers
-from cloudctl.operations.machines.plan_vm import plan_stop
+from cloudctl.operations.machines.plan_vm import plan_retire, plan_stop
 from cloudctl.operations.usage.collect_usage import sweep
 from cloudctl.operations.usage.pool_measurements import readings_once
 from provisioning.drivers.embedded import EmbeddedDriver
 from provisioning.drivers.embedded.faults import Faults, StepFault, write_faults
+from provisioning.model import MachineState
 from provisioning.store import find_host
 from tests.cloudctl.test_drain import made, where
 from tests.provisioning.estate import SMALL, build_estate
@@ -66,6 +68,21 @@ def test_the_most_important_systems_start_first(ctx, estate):
         entry = session.scalars(select(AuditRow).where(AuditRow.action == "host.fence")).one()
     assert (entry.actor, entry.detail["statement"]) == (ctx.actor.login, FENCED)
     assert find_drift(ctx).rows == []
+
+
+def test_what_is_put_aside_comes_last_and_is_not_started(ctx, estate):
+    change_machines(ctx, plan_retire(ctx, "b").steps, "")
+    die(ctx, "n1")
+    plan = plan_evacuation(ctx, "n1")
+    assert [step.name for step in plan.steps] == ["a", "b"], "whatever the level of its system"
+    evacuate_host(ctx, plan, FENCED)
+    die(ctx)
+    undrain_host(ctx, plan_undrain(ctx, "n1"), "repaired")
+    assert find_drift(ctx).rows == []
+    with opened_drivers(ctx, [estate.lab]) as drivers:
+        states = {each.name: each.state for each in drivers[estate.lab].observe().machines}
+    assert states["b"] == MachineState.SHELVED
+    change_machines(ctx, plan_retire(ctx, "b", at_once=True).steps, "")
 
 
 def test_what_does_not_fit_stays_behind_and_the_important_one_has_the_room(ctx, estate):

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from cloudctl.core import estate
+from cloudctl.core.clock import parse_instant
 from cloudctl.core.errors import NotFound
 from cloudctl.core.money import yuan_text
 from cloudctl.core.quantity import total
@@ -119,13 +120,19 @@ def show_host(ctx: Context, code: str) -> Row:
         pool, host = store.find_host(session, f"{row['pool']}/{row['code']}")
         names = held.names(lambda item: _stands_on(held.machines[item.vm_id], pool.id, row["code"]))
         closed = host.closed or {}
+        aside = [
+            vm.name
+            for vm in held.machines.values()
+            if vm.state == "shelved" and _stands_on(vm, pool.id, host.code)
+        ]
     return {
         **row,
         "shut_by": closed.get("by"),
-        "shut_at": closed.get("at"),
+        "shut_at": parse_instant(closed["at"]) if closed else None,
         "shut_reason": closed.get("reason"),
         "fenced": bool(closed.get("fenced")),
         "vms": names,
+        "put_aside": sorted(aside),
     }
 
 

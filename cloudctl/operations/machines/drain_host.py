@@ -1,7 +1,6 @@
 """Empties a host while it works, and opens it again: one plan, one change, reversible; what does not fit stays."""
 
 from collections.abc import Callable
-from datetime import datetime
 
 from sqlalchemy.orm import Session
 
@@ -9,6 +8,7 @@ from cloudctl.core.errors import Message, Refused
 from cloudctl.core.identity import Role
 from cloudctl.core.quantity import Size
 from cloudctl.operations.context import Context
+from cloudctl.operations.machines.empty_host import Emptying, empty_host, plan_emptying
 from cloudctl.operations.machines.execute_change import journal_change, run_change
 from cloudctl.operations.machines.host_plan import (
     HostPlan,
@@ -21,13 +21,12 @@ from cloudctl.operations.machines.host_plan import (
 )
 from cloudctl.operations.machines.plan_change import (
     Seen,
+    kept_sizes,
     opened_drivers,
     require_capabilities,
     require_free,
-    seen_pool,
 )
 from cloudctl.operations.machines.show_change import ChangeOutcome
-from metering.allocations import current_allocations, size_of
 from provisioning.driver import Readmitting
 from provisioning.executor import Entry
 from provisioning.model import MachineState, Step
@@ -38,39 +37,14 @@ from provisioning.tables import HostRow, PoolRow, VmRow
 
 def plan_drain(ctx: Context, code: str) -> HostPlan:
     """Where the host's machines would go, the largest first. Refused where the pool cannot migrate; Unreachable."""
-    ctx.actor.require(Role.OPERATOR)
-    with ctx.reading() as session:
-        pool, _ = find_host(session, code)
-    seen = seen_pool(ctx, pool.id)
-    with ctx.reading() as session:
-        return _drain(ctx, session, code, seen)
+    return plan_emptying(ctx, code, _drain)
 
 
 def drain_host(
     ctx: Context, plan: HostPlan, reason: str, on_begin: Callable[[Entry], None] | None = None
 ) -> ChangeOutcome | None:
-    """The host takes nothing new from now on, and its machines go. A machine that its cloud refuses stays.
-
-    An earlier drain that was cut off is carried on first. Refused when the plan would be another one by now;
-    Unreachable as for any change: drain it again then. None: there was nothing to move.
-    """
-    if plan.resumes is not None:
-        run_change(ctx, plan.resumes, on_begin=on_begin)
-    with ctx.reading() as session:
-        pool, _ = find_host(session, plan.host)
-    seen = seen_pool(ctx, pool.id)
-    with ctx.writing() as session:
-        pool, host = find_host(session, plan.host)
-        fresh = _drain(ctx, session, plan.host, seen)
-        if plan.resumes is None:
-            require_same(plan, fresh)
-        change = _journal(ctx, session, fresh, reason) if fresh.steps else None
-        earlier = (host.closed or {}).get("changes", [])
-        numbers = [*earlier, change] if change else earlier
-        host.accepting = False
-        host.closed = closing(ctx, reason, changes=numbers)
-        ctx.record(session, "host.drain", plan.host, reason=reason, change=change)
-    return run_change(ctx, change, on_begin=on_begin) if change else None
+    """Carries the plan out; what and when it refuses: `empty_host`."""
+    return empty_host(ctx, plan, Emptying(_drain, reason, reason or f"host {plan.host}"), on_begin)
 
 
 def plan_undrain(ctx: Context, code: str, *, back: bool = False) -> HostPlan:
@@ -118,17 +92,6 @@ def undrain_host(
     return outcome
 
 
-def closing(ctx: Context, reason: str, **detail: object) -> dict[str, object]:
-    """Why a host takes nothing new, as its row keeps it."""
-    since: datetime = ctx.clock.now()
-    return {"by": ctx.actor.login, "at": since.isoformat(), "reason": reason, **detail}
-
-
-def require_same(plan: HostPlan, fresh: HostPlan) -> None:
-    if plan.change_plan.checksum != fresh.change_plan.checksum:
-        raise Refused("The plan has changed since it was printed; look at it again.")
-
-
 def _drain(ctx: Context, session: Session, code: str, seen: Seen) -> HostPlan:
     pool, host = find_host(session, code)
     if (host.closed or {}).get("fenced"):
@@ -138,8 +101,8 @@ def _drain(ctx: Context, session: Session, code: str, seen: Seen) -> HostPlan:
             hint=Message("When it is back: cloudctl host undrain {host}", {"host": _name(pool, host)}),
         )
     there = occupants(session, host, seen.observation)
-    shown, held = by_id(seen.observation, host.code), current_allocations(session, pool.id)
-    largest = sorted(there.movable, key=lambda row: _rank(size_of(held[row.id]), row.name))
+    shown, held = by_id(seen.observation, host.code), kept_sizes(session, pool.id)
+    largest = sorted(there.movable, key=lambda row: _rank(held[row.id], row.name))
     steps = [_away(row, seen) for row in largest if row.id in shown]
     unseen = [
         Stay(row.name, Message("its cloud does not show it there")) for row in largest if row.id not in shown
@@ -185,8 +148,12 @@ def _readmit(ctx: Context, code: str) -> None:
 def _cleared(session: Session, pool: PoolRow, host: HostRow, seen: Seen) -> list[Step]:
     told = {fault.vm_id for fault in seen.observation.faults if fault.host == host.code and fault.is_double}
     left = told | by_id(seen.observation, host.code).keys()
-    elsewhere = [row for row in vms(session, pool_id=pool.id, states=["active"]) if row.host != host.code]
-    steps = [evacuate_step(row.id, row.name, host.code, row.host) for row in elsewhere if row.id in left]
+    ours = vms(session, pool_id=pool.id, states=["active", "shelved"])
+    steps = [
+        evacuate_step(row.id, row.name, host.code, row.host)
+        for row in ours
+        if row.host != host.code and row.id in left
+    ]
     require_capabilities(pool, steps, seen.capabilities)
     return steps
 
@@ -197,7 +164,7 @@ def _return(ctx: Context, session: Session, pool: PoolRow, host: HostRow, seen: 
     steps = [
         migrate_step(row.id, row.name, row.host, host.code, is_live=_away(row, seen).is_live)
         for row, to in rows.values()
-        if row.state == "active" and row.host == to
+        if row.state in ("active", "shelved") and row.host == to
     ]
     room, laid, stays = fitted(ctx, session, pool, seen, steps, opened=[host.code])
     return HostPlan(_name(pool, host), tuple(laid), tuple(stays), sharing(room, laid))

@@ -43,19 +43,22 @@ class ChangeFailed(Refused):
         self, outcome: ChangeOutcome, reason: CloudctlError, undoing: Sequence[Problem] = ()
     ) -> None:
         self.outcome = outcome
-        undone = outcome.state == ChangeState.UNDONE
         super().__init__(
             "Change {number} failed: {reason}",
             number=outcome.change,
             reason=reason.message,
             problems=[*reason.problems, *_hint_of(reason), *undoing],
-            hint=Message("What it had done was undone, last first.")
-            if undone
-            else Message(
-                "Not all of it could be undone: see “cloudctl change show {number}”.",
-                {"number": outcome.change},
-            ),
+            hint=_what_is_left(outcome, undoing),
         )
+
+
+def _what_is_left(outcome: ChangeOutcome, undoing: Sequence[Problem]) -> Message:
+    if outcome.state != ChangeState.UNDONE:
+        number = {"number": outcome.change}
+        return Message("Not all of it could be undone: see “cloudctl change show {number}”.", number)
+    if undoing:
+        return Message("What it had done was undone, last first.")
+    return Message("Nothing was changed.")
 
 
 def _hint_of(reason: CloudctlError) -> list[Problem]:

@@ -7,9 +7,14 @@ from sqlalchemy.orm import Session
 
 from cloudctl.core.errors import Message, Problem, Refused
 from cloudctl.operations.context import Context
-from cloudctl.operations.machines.plan_change import ChangePlan, Seen, promises, require_capabilities
+from cloudctl.operations.machines.plan_change import (
+    ChangePlan,
+    Seen,
+    kept_sizes,
+    promises,
+    require_capabilities,
+)
 from cloudctl.operations.requests.reserved_room import reserve_granted
-from metering.allocations import current_allocations
 from provisioning.model import Machine, Observation, Step, StepKind
 from provisioning.promises import Promises
 from provisioning.steps import plan_checksum
@@ -58,14 +63,13 @@ class Occupants:
 
 def occupants(session: Session, host: HostRow, observation: Observation) -> Occupants:
     """The host's machines by the ledger, and those that its cloud shows there beside them."""
-    held = current_allocations(session, host.pool_id)
+    held = kept_sizes(session, host.pool_id)
     ours = vms(session, pool_id=host.pool_id, states=["active", "shelved"])
     there = [row for row in ours if row.host == host.code]
     changes = {step.vm_id: change for change, step in open_steps(session, [row.id for row in there])}
     own = set((host.closed or {}).get("changes", ()))
-    movable = [row for row in there if row.state == "active" and row.id in held and row.id not in changes]
-    stays = [_put_aside(row) for row in there if row.state == "shelved"]
-    stays += [
+    movable = [row for row in there if row.id in held and row.id not in changes]
+    stays = [
         _in_hand(row, changes[row.id]) for row in there if row.id in changes and changes[row.id].id not in own
     ]
     known = {row.id for row in ours}
@@ -134,10 +138,6 @@ def moves_of(session: Session, change_ids: Sequence[int]) -> list[tuple[int, str
         for row in change_steps(session, number)
         if row.kind == StepKind.MIGRATE and row.state == "done"
     ]
-
-
-def _put_aside(row: VmRow) -> Stay:
-    return Stay(row.name, Message("it is put aside: bring it back or delete it first"))
 
 
 def _in_hand(row: VmRow, change: ChangeRow) -> Stay:

@@ -12,7 +12,7 @@ from cloudctl.core.identity import Role
 from cloudctl.core.quantity import Size
 from cloudctl.operations.context import Context
 from cloudctl.operations.requests.reserved_room import reserve_granted
-from metering.allocations import current_allocations, size_of
+from metering.allocations import current_allocations, history_of, size_of
 from provisioning.cycles import with_cycles
 from provisioning.driver import Driver, addresses_of
 from provisioning.model import Capability, Machine, Observation, Step, StepKind
@@ -141,9 +141,9 @@ def with_owners(session: Session, steps: Sequence[Step]) -> list[Step]:
 
 def promises(session: Session, pool: PoolRow, observation: Observation) -> Promises:
     """What is promised on a pool's hosts: our machines by their allocations, those the cloud has beside them,
-    and what changes under way will need."""
-    held = {vm_id: size_of(row) for vm_id, row in current_allocations(session, pool.id).items()}
-    ours = {row.id: row for row in vms(session, pool_id=pool.id, states=["active"])}
+    and what changes under way will need. What is put aside keeps its room."""
+    held = kept_sizes(session, pool.id)
+    ours = {row.id: row for row in vms(session, pool_id=pool.id, states=["active", "shelved"])}
     known = [
         Promise(vm_id, row.host, row.system_id, held[vm_id])
         for vm_id, row in ours.items()
@@ -160,6 +160,15 @@ def promises(session: Session, pool: PoolRow, observation: Observation) -> Promi
     return Promises(
         observation.hosts, draining, Overcommit.of(pool.options), _grown(known, under_way) + foreign
     )
+
+
+def kept_sizes(session: Session, pool_id: int) -> dict[int, Size]:
+    """What each of a pool's machines holds or, put aside, held last and would hold again."""
+    sizes = {vm_id: size_of(row) for vm_id, row in current_allocations(session, pool_id).items()}
+    for row in vms(session, pool_id=pool_id, states=["shelved"]):
+        if held := history_of(session, row.id):
+            sizes[row.id] = size_of(held[-1])
+    return sizes
 
 
 def _under_way(
@@ -240,6 +249,7 @@ _FROM = {
     StepKind.ADOPT: ("planned",),
     StepKind.UNSHELVE: ("shelved",),
     StepKind.DELETE: ("active", "shelved"),
+    StepKind.MIGRATE: ("active", "shelved"),
     StepKind.EVACUATE: ("active", "shelved"),
 }
 _TO = {

@@ -18,7 +18,7 @@ from provisioning.steps import (
     stop_step,
     unshelve_step,
 )
-from provisioning.store import find_vm
+from provisioning.store import find_vm, get_pool
 from provisioning.tables import VmRow
 
 
@@ -58,7 +58,7 @@ def plan_resize(
     storage_gib: Mapping[str, int] | None = None,
     is_live: bool = True,
 ) -> ChangePlan:
-    """What is not given stays; storage per tier. Refused when nothing would change."""
+    """What is not given stays; storage per tier. Refused when nothing would change, and when a disk would shrink."""
     row = active_vm(ctx, name)
     before = held_size(ctx, row)
     after = Size(
@@ -68,6 +68,10 @@ def plan_resize(
     )
     if after == before:
         raise Refused("{name} has that size already.", name=name)
+    with ctx.reading() as session:
+        is_ours = get_pool(session, row.pool_id).driver != "external"
+    if is_ours and any(after.storage_gib[tier] < gib for tier, gib in before.storage_gib.items()):
+        raise Refused("{name}: a disk cannot shrink in place.", name=name)
     return plan_change(ctx, [resize_step(row.id, name, before, after, is_live=is_live)])
 
 

@@ -8,6 +8,7 @@ import pytest
 from cloudctl.operations.machines.change_lock import held_change
 from cloudctl.operations.machines.execute_change import begin_change, change_machines
 from cloudctl.operations.machines.plan_change import opened_drivers
+from cloudctl.operations.machines.show_change import list_changes
 from provisioning.drivers.embedded.faults import Faults, StepFault, write_faults
 from provisioning.steps import create_step, delete_step, resize_step
 from tests.provisioning.estate import HALF, SMALL, build_estate, declared_vm, planned_vm
@@ -173,10 +174,10 @@ def test_a_refusal_names_its_reason_and_every_host_that_has_no_room(ctx, estate,
     assert "需要内存 70000 MiB" in chinese.stderr
 
 
-def test_a_shrinking_disk_is_refused_by_the_cloud_and_nothing_has_changed(ctx, estate, run_cli):
+def test_a_shrinking_disk_is_refused_before_anything_is_done(ctx, estate, run_cli):
     result = run_cli(ctx.home, "vm", "resize", "m", "--storage", "ssd=50", "--yes")
     assert result.exit_code == 5
-    assert "a disk cannot shrink in place" in result.stderr and "undone" in result.stderr
+    assert "a disk cannot shrink in place" in result.stderr and len(list_changes(ctx)) == 1
     assert json.loads(run_cli(ctx.home, "vm", "show", "m", "-o", "json").stdout)["storage_gib"] == {
         "ssd": 100
     }
