@@ -1,83 +1,28 @@
 """Plan and apply: the ledger and the clouds come to the file, once; what must not happen is refused whole."""
 
-import json
 import sqlite3
 import time
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from cloudctl.core.errors import InvalidInput, Refused
-from cloudctl.core.estate import find_system, find_unit, units
+from cloudctl.core.estate import find_unit, units
 from cloudctl.core.identity import Role
-from cloudctl.core.inventory.draft import parse_draft
 from cloudctl.core.inventory.plan import load_plan, save_plan
 from cloudctl.core.quantity import Size
 from cloudctl.core.tables import AuditRow
 from cloudctl.operations.estate.apply_inventory import apply_inventory
 from cloudctl.operations.estate.export_inventory import export_inventory
-from cloudctl.operations.estate.plan_inventory import plan_again, plan_inventory
+from cloudctl.operations.estate.plan_inventory import plan_again
 from cloudctl.operations.estate.read_estate import read_estate
-from cloudctl.operations.machines.delete_shelved import delete_shelved
-from cloudctl.operations.machines.execute_change import ChangeFailed, change_machines
-from cloudctl.operations.machines.plan_vm import plan_restore
-from metering.allocations import current_allocations, history_of, size_of
+from cloudctl.operations.machines.execute_change import ChangeFailed
+from metering.allocations import current_allocations, size_of
 from metering.store import Seal, mark_sealed
 from provisioning.steps import create_step
 from provisioning.store import changes, find_vm, hosts, open_pool_driver, pools, vms
-
-NOW = datetime(2026, 9, 30, 16, tzinfo=UTC)
-HEAD = """version: 1
-site: {name: 示例市, timezone: Asia/Shanghai, currency: CNY, language: en}
-units: [{code: fin, name: 财政局}, {code: edu, name: 教育局}]
-people: [{login: wang, name: 王某, unit: fin, roles: [finance]}]
-systems: [{code: tax, name: 非税, unit: fin, window: "Sat 22:00-Sun 06:00"}, {code: school, name: 学籍, unit: edu}]
-pools:
-  - {code: lab, name: 演示云, driver: embedded, seed: 7, overcommit: {cpu: 4, memory: 1}, tiers: {ssd: default}}
-  - {code: pub, name: 公有云, driver: external}
-hosts:
-  - {code: h1, pool: lab, vcpus: 16, memory_mib: 65536, storage_gib: {ssd: 2000}}
-  - {code: h2, pool: lab, vcpus: 16, memory_mib: 65536, storage_gib: {ssd: 2000}}
-images: [{code: debian12, pool: lab, source: debian-12.qcow2}]
-networks: [{code: office, pool: lab, bridge: br0, vlan: 120}]
-equipment: [{code: srv, unit: fin, kind: server, condition: aged, bought: 2015-06-01, yearly_cost: {power: "12.30"}}]
-"""
-MACHINES = {
-    "db": "system: tax, pool: lab, vcpus: 8, memory_mib: 16384, storage_gib: {ssd: 500}, image: debian12",
-    "web": "system: tax, pool: lab, vcpus: 4, memory_mib: 8192, storage_gib: {ssd: 100}, network: office",
-    "204": "system: tax, pool: pub, vcpus: 1, memory_mib: 4096, since: 2026-08-01T00:00:00+08:00, "
-    "sizes: [{from: 2026-09-01T00:00:00+08:00, vcpus: 4}]",
-}
-
-
-def text_of(machines=MACHINES, head=HEAD):
-    entries = [f'  - {{name: "{name}", {rest}}}' for name, rest in machines.items()]
-    return "\n".join([head, "vms:" if entries else "vms: []", *entries, ""])
-
-
-def plan_of(ctx, text):
-    return plan_inventory(ctx, parse_draft(text, "inventory.yaml"))
-
-
-def apply(ctx, text=None, **options):
-    return apply_inventory(ctx, plan_of(ctx, text or text_of()), **options)
-
-
-def kinds(plan):
-    return [(step.kind, step.target) for step in plan.steps]
-
-
-def held(ctx, name):
-    """(start, end, vCPUs, owning unit) of all that a machine ever held."""
-    with ctx.reading() as session:
-        rows = history_of(session, find_vm(session, name).id)
-        codes = {unit.id: unit.code for unit in units(session, removed=True)}
-        return [(row.start, row.end, row.vcpus, codes[row.unit_id]) for row in rows]
-
-
-def local(text):
-    return datetime.fromisoformat(f"{text}T00:00:00+08:00").astimezone(UTC)
+from tests.cloudctl.small_inventory import MACHINES, NOW, apply, held, kinds, local, many, plan_of, text_of
 
 
 def test_the_first_apply_brings_everything_and_the_second_has_nothing_to_do(ctx):
@@ -163,227 +108,6 @@ def test_the_founder_is_in_no_inventory_and_stays(ctx):
     assert plan_of(ctx, "version: 1\npeople: []\n").steps == ()
     with ctx.reading() as session:
         assert read_estate(session).founders
-
-
-# Four kinds of removal
-
-
-def test_records_are_removed_and_stay_for_the_past_to_refer_to(ctx):
-    apply(ctx)
-    text = (
-        text_of()
-        .replace(", {code: school, name: 学籍, unit: edu}", "")
-        .replace(", {code: edu, name: 教育局}", "")
-    )
-
-    assert kinds(plan_of(ctx, text)) == [("remove", "system:school"), ("remove", "unit:edu")]
-    apply(ctx, text, force=True)
-
-    with ctx.reading() as session:
-        assert find_unit(session, "edu").removed_at == ctx.clock.now()
-        assert [unit.code for unit in units(session)] == ["fin"]
-    assert plan_of(ctx, text).steps == ()
-
-
-def test_a_removed_record_comes_back_as_the_same(ctx):
-    apply(ctx)
-    with ctx.reading() as session:
-        number = find_system(session, "school").id
-    apply(ctx, text_of().replace(", {code: school, name: 学籍, unit: edu}", ""), force=True)
-    apply(ctx)
-
-    with ctx.reading() as session:
-        assert (find_system(session, "school").id, find_system(session, "school").removed_at) == (
-            number,
-            None,
-        )
-
-
-def without_tax():
-    only_external = {"204": MACHINES["204"].replace("tax", "school")}
-    system = '{code: tax, name: 非税, unit: fin, window: "Sat 22:00-Sun 06:00"}, '
-    return text_of(only_external).replace(system, "")
-
-
-def test_a_machine_left_out_is_put_aside_in_its_cloud_before_its_system_goes(ctx):
-    apply(ctx)
-    ctx.clock.advance(timedelta(hours=1))
-
-    apply(ctx, without_tax(), force=True)
-
-    with ctx.reading() as session:
-        assert find_vm(session, "db").state == "shelved"
-        assert find_system(session, "tax").removed_at == ctx.clock.now()
-    assert held(ctx, "db")[-1][1] == ctx.clock.now()
-    assert plan_of(ctx, without_tax()).steps == ()
-    with pytest.raises(InvalidInput, match="put aside: bring it back with “cloudctl vm restore db”"):
-        plan_of(ctx, text_of())
-    ctx.clock.advance(timedelta(days=14))
-    assert delete_shelved(ctx).gone == ("db", "web")
-    with pytest.raises(InvalidInput, match="A machine of this name was retired"):
-        plan_of(ctx, text_of())
-
-
-def test_a_machine_left_out_by_mistake_comes_back_once_its_system_is_there_again(ctx):
-    apply(ctx)
-    ctx.clock.advance(timedelta(hours=1))
-    apply(ctx, without_tax(), force=True)
-    with pytest.raises(Refused, match="its system tax was removed"):
-        plan_restore(ctx, "db")
-    only_external = {"204": MACHINES["204"]}
-    apply(ctx, text_of(only_external), force=True)
-
-    for name in ("db", "web"):
-        change_machines(ctx, plan_restore(ctx, name).steps, "a line was lost")
-
-    assert held(ctx, "db")[-1][1] is None
-    assert plan_of(ctx, text_of()).steps == ()
-
-
-def test_where_machines_are_put_aside_no_record_goes(ctx):
-    apply(ctx)
-    only_external = text_of({"204": MACHINES["204"]})
-    for _ in ("while they would be put aside", "when they are"):
-        with pytest.raises(InvalidInput) as refused:
-            plan_of(ctx, only_external.replace("lab", "lab2"))
-        told = {str(fault).split(": ", 1)[1].split(" cannot")[0] for fault in refused.value.problems}
-        assert {"pool:lab", "network:lab/office"} < told and len(told) > 2, "and their hosts"
-        assert any("kept there, put aside, db, web" in str(fault) for fault in refused.value.problems)
-        apply(ctx, only_external, force=True)
-
-
-def test_an_external_machine_left_out_is_gone_as_of_now(ctx):
-    apply(ctx)
-    ctx.clock.advance(timedelta(hours=1))
-    rest = {name: rest for name, rest in MACHINES.items() if name != "204"}
-
-    assert kinds(plan_of(ctx, text_of(rest))) == [("retire", "204")]
-    apply(ctx, text_of(rest), force=True)
-
-    assert held(ctx, "204")[-1][1] == ctx.clock.now()
-    assert plan_of(ctx, text_of(rest)).steps == ()
-
-
-def test_an_external_machine_that_is_gone_says_until_when(ctx):
-    apply(ctx)
-    ended = MACHINES | {"204": MACHINES["204"] + ", until: 2026-09-15T00:00:00+08:00"}
-
-    assert kinds(plan_of(ctx, text_of(ended))) == [("retire", "204")]
-    apply(ctx, text_of(ended), force=True)
-
-    assert held(ctx, "204")[-1][1] == local("2026-09-15")
-    with ctx.reading() as session:
-        assert find_vm(session, "204").state == "retired"
-    assert plan_of(ctx, text_of(ended)).steps == ()
-    apply(ctx)
-    assert held(ctx, "204")[-1][1] is None
-
-
-def test_a_unit_that_systems_refer_to_cannot_be_removed(ctx):
-    apply(ctx)
-
-    with pytest.raises(InvalidInput, match=r"inventory\.yaml:5:107: There is no unit “edu”") as refused:
-        plan_of(ctx, text_of().replace(", {code: edu, name: 教育局}", ""))
-    assert len(refused.value.problems) == 1
-
-
-def test_a_host_or_network_with_machines_cannot_be_removed(ctx):
-    apply(ctx)
-    text = text_of().replace("networks: [{code: office, pool: lab, bridge: br0, vlan: 120}]", "networks: []")
-    text = text.replace(", network: office", "")
-    with ctx.reading() as session:
-        used = find_vm(session, "db").host
-    lines = [line for line in text.splitlines() if f"code: {used}," not in line]
-
-    with pytest.raises(InvalidInput) as refused:
-        plan_of(ctx, "\n".join(lines))
-    assert {str(fault).split(": ", 1)[1] for fault in refused.value.problems} == {
-        "Network lab/office cannot be removed: machines are on it.",
-        f"Host lab/{used} cannot be removed: machines stand on it.",
-    }
-
-
-# The limit
-
-
-def many(count):
-    rest = "system: tax, pool: pub, vcpus: 2, memory_mib: 1024, since: 2026-08-01T00:00:00+08:00"
-    return {f"m{number:02}": rest for number in range(count)}
-
-
-def test_a_plan_that_takes_away_more_than_a_tenth_needs_force(ctx):
-    apply(ctx, text_of(many(20)))
-    fewer = {name: rest for name, rest in many(20).items() if name not in ("m00", "m01")}
-    shrunk = fewer | {"m02": fewer["m02"] + ", sizes: [{from: 2026-09-01T00:00:00+08:00, vcpus: 1}]"}
-
-    assert not plan_of(ctx, text_of(fewer)).reach.exceeds(0.1)
-    with pytest.raises(Refused, match=r"3 of 20 machines and removes 0 of \d+ records; the limit is 10 %"):
-        apply(ctx, text_of(shrunk))
-    with ctx.reading() as session:
-        assert len(vms(session, states=["active"])) == 20
-    apply(ctx, text_of(shrunk), force=True)
-    with ctx.reading() as session:
-        assert len(vms(session, states=["active"])) == 18
-
-
-def test_growing_needs_no_force(ctx):
-    apply(ctx)
-
-    apply(ctx, text_of().replace("vcpus: 8", "vcpus: 12"))
-
-    assert held(ctx, "db")[-1][2] == 12
-
-
-# Saved plans
-
-
-def test_a_saved_plan_is_carried_out_while_the_state_stands(ctx, tmp_path):
-    plan = plan_of(ctx, text_of())
-    save_plan(plan, tmp_path / "plan.json")
-
-    again = plan_again(ctx, load_plan(tmp_path / "plan.json"), "plan.json")
-    assert again.checksum == plan.checksum
-    apply_inventory(ctx, again)
-
-    assert plan_of(ctx, text_of()).steps == ()
-
-
-def test_a_saved_plan_is_refused_when_the_state_has_moved(ctx, tmp_path):
-    save_plan(plan_of(ctx, text_of()), tmp_path / "plan.json")
-    apply(ctx, text_of({}))
-
-    with pytest.raises(Refused, match="The estate has changed since this plan was saved"):
-        plan_again(ctx, load_plan(tmp_path / "plan.json"), "plan.json")
-
-
-def test_a_plan_is_refused_when_the_state_moved_between_planning_and_applying(ctx):
-    plan = plan_of(ctx, text_of())
-    apply(ctx, text_of({}))
-
-    with pytest.raises(Refused, match="The estate has changed since it was planned"):
-        apply_inventory(ctx, plan)
-
-
-def test_a_saved_plan_that_was_edited_is_refused(ctx, tmp_path):
-    path = tmp_path / "plan.json"
-    save_plan(plan_of(ctx, text_of()), path)
-    content = json.loads(path.read_text())
-    content["inventory"]["vms"][0]["vcpus"] = 16
-    path.write_text(json.dumps(content))
-
-    with pytest.raises(InvalidInput, match="changed after it was saved"):
-        load_plan(path)
-
-
-@pytest.mark.parametrize(
-    "text", ["{}", "[]", "{", "[" * 10_000, '{"format": "cloudctl-plan-1"}', '"cloudctl-plan-1"']
-)
-def test_a_file_that_is_no_plan_is_refused(tmp_path, text):
-    path = tmp_path / "plan.json"
-    path.write_text(text)
-
-    with pytest.raises(InvalidInput, match="not a saved plan"):
-        load_plan(path)
 
 
 # Who holds what
