@@ -13,7 +13,18 @@ from cloudctl.core.clock import SystemClock
 from cloudctl.core.quantity import Size
 from provisioning.driver import open_driver
 from provisioning.drivers.openstack.endpoint import Endpoint
-from provisioning.steps import create_step, delete_step, migrate_step, resize_step, shelve_step, unshelve_step
+from provisioning.steps import (
+    adopt_step,
+    create_step,
+    delete_step,
+    evacuate_step,
+    migrate_step,
+    resize_step,
+    shelve_step,
+    start_step,
+    stop_step,
+    unshelve_step,
+)
 from tests.integration.labs.openstack_lab import OpenStackLab
 
 SMALL, LARGE = Size(2, 4096, {"ssd": 20}), Size(4, 8192, {"sata": 10, "ssd": 30})
@@ -24,6 +35,10 @@ STEPS = {
     "shelve": shelve_step(1, "killed-1"),
     "unshelve": unshelve_step(1, "killed-1"),
     "delete": delete_step(1, "killed-1", LARGE, None),
+    "stop": stop_step(1, "killed-1"),
+    "start": start_step(1, "killed-1"),
+    "evacuate": evacuate_step(1, "killed-1", "a", "b"),
+    "adopt": adopt_step(1, "killed-1", SMALL, None, system="tax"),
 }
 
 

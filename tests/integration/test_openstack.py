@@ -1,5 +1,7 @@
 """The whole way on a real OpenStack with the real command: projects, life, loss, evacuation, nothing left."""
 
+import re
+
 import pytest
 
 from cloudctl.core.clock import SystemClock
@@ -126,9 +128,13 @@ def assert_nothing_is_left(lab):
 
 def test_what_is_asked_for_is_granted_less_runs_and_outlives_the_ledger(lab, tmp_path):
     site = site_of(tmp_path)
-    site.apply()
+    site.apply(floating="outside")
     name = asked_and_granted_less(site, "vcpus=2,memory-gib=4,storage=ssd:20,image=debian12,network=office")
     assert servers_states(lab) == {name: "ACTIVE"}
+    site.run("report", "build", "handover", "--request", 1, "--output-dir", tmp_path / "sheets")
+    (sheet,) = (tmp_path / "sheets").glob("*.html")
+    assert re.search(r"\b10\.9\.\d+\.\d+\b", sheet.read_text()), "its own address"
+    assert re.search(r"\b203\.0\.113\.\d+\b", sheet.read_text()), "and the outside one"
 
     # Emptied, the host has none of it left; a drain is journalled like any other change.
     host = site.vm(name)["host"]

@@ -19,6 +19,10 @@ BEFORE = {
     "shelve": ("create",),
     "unshelve": ("create", "shelve"),
     "delete": ("create", "resize"),
+    "stop": ("create",),
+    "start": ("create", "stop"),
+    "evacuate": ("create", "power failure"),
+    "adopt": ("stranger",),
 }
 
 
@@ -27,7 +31,42 @@ def lab():
     lab = running_lab()
     with lab.taken():
         lab.clear()
-        yield lab
+        try:
+            yield lab
+        finally:
+            lab.mend_computes()
+
+
+def prepare(lab, driver, step):
+    """Steps of ours, and what happens without us."""
+    if step == "power failure":
+        lab.kill_compute("a")
+    elif step == "stranger":
+        make_stranger(lab)
+    else:
+        driver.apply(STEPS[step])
+
+
+def make_stranger(lab):
+    """A machine that others made, of SMALL size."""
+    with lab.connection() as cloud:
+        flavor = cloud.compute.create_flavor(name="strange", vcpus=2, ram=4096, disk=0)
+        image, network = cloud.image.find_image("tiny"), cloud.network.find_network("office")
+        volume = cloud.block_storage.create_volume(size=20, volume_type="fake", image_id=image.id)
+        cloud.block_storage.wait_for_status(volume, "available", interval=1, wait=60)
+        device = {
+            "boot_index": 0,
+            "uuid": volume.id,
+            "source_type": "volume",
+            "destination_type": "volume",
+        }
+        server = cloud.compute.create_server(
+            name="killed-1",
+            flavor_id=flavor.id,
+            networks=[{"uuid": network.id}],
+            block_device_mapping=[device],
+        )
+        cloud.compute.wait_for_server(server, interval=1, wait=60)
 
 
 def is_killed(lab, folder, step, number):
@@ -59,6 +98,10 @@ ENDS = {
     "unshelve": (SMALL, MachineState.RUNNING, (1, 1, 1)),
     "shelve": (SMALL, MachineState.SHELVED, (1, 1, 1)),
     "delete": (None, None, (0, 0, 0)),
+    "stop": (SMALL, MachineState.OFF, (1, 1, 1)),
+    "start": (SMALL, MachineState.RUNNING, (1, 1, 1)),
+    "evacuate": (SMALL, MachineState.RUNNING, (1, 1, 1)),
+    "adopt": (SMALL, MachineState.RUNNING, (1, 1, 1)),
 }
 
 
@@ -68,15 +111,16 @@ def test_a_step_killed_anywhere_is_taken_up_and_leaves_no_orphan(lab, tmp_path, 
     driver = opened(lab, tmp_path)
     try:
         for earlier in BEFORE[step]:
-            driver.apply(STEPS[earlier])
+            prepare(lab, driver, earlier)
         for number in count(1):
             if not is_killed(lab, tmp_path, step, number):
                 break
         driver.apply(STEPS[step])
         size, state, counts = ENDS[step]
         machines = driver.observe().machines
-        assert [(each.size, each.state) for each in machines] == ([(size, state)] if size else [])
-        assert step != "migrate" or machines[0].host == "b"
+        expected = [(1, size, state)] if size else []
+        assert [(each.vm_id, each.size, each.state) for each in machines] == expected
+        assert step not in ("migrate", "evacuate") or machines[0].host == "b"
         assert what_there_is(lab) == counts
     finally:
         driver.close()

@@ -1,5 +1,7 @@
 """Addresses and ports of our machines: outside addresses given where the pool asks, nothing left when they go."""
 
+from urllib.parse import urlencode
+
 from provisioning.drivers.openstack.cloud import Cloud
 from provisioning.drivers.openstack.endpoint import JsonMap
 from provisioning.drivers.openstack.marks import Mark
@@ -28,16 +30,16 @@ class Addresses:
         project.networks.post("/floatingips", {"floatingip": body})
 
     def remove(self, mark: Mark, server_id: str | None) -> None:
-        """Outside addresses by our mark, and ports that a server left behind."""
-        if self._floating is not None:
-            for address in self._of(mark):
-                self._service.delete(f"/floatingips/{address['id']}")
+        """Outside addresses by our mark, also where the pool gives none any more; ports that a server left behind."""
+        for address in self._of(mark):
+            self._service.delete(f"/floatingips/{address['id']}")
         for port in self._ports(server_id) if server_id else ():
             self._service.delete(f"/ports/{port['id']}")
 
     def _of(self, mark: Mark) -> list[JsonMap]:
-        found: list[JsonMap] = self._service.get("/floatingips", description=mark.description)["floatingips"]
-        return found
+        """A cloud without routers knows of no outside addresses."""
+        document = self._service.find(f"/floatingips?{urlencode({'description': mark.description})}")
+        return list(document["floatingips"]) if document else []
 
     def _ports(self, server_id: str) -> list[JsonMap]:
         found: list[JsonMap] = self._service.get("/ports", device_id=server_id)["ports"]

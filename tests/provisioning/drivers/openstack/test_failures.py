@@ -21,6 +21,8 @@ def record_catalogue(cloud):
     cloud.get(f"{URL}/image/v2/images", json={"images": [{"id": "i1", "name": "debian-12"}]})
     cloud.get(f"{URL}/network/v2.0/networks", json={"networks": [{"id": "n1"}]})
     cloud.get(f"{URL}/network/v2.0/ports", json={"ports": []})
+    # Without routers a cloud knows of no outside addresses.
+    cloud.get(f"{URL}/network/v2.0/floatingips", status_code=404, json={})
     cloud.get(f"{SERVERS}/detail", json={"servers": []})
     cloud.get(f"{VOLUMES}/detail", json={"volumes": []})
     ready = volume(1, status="available", metadata={"cloudctl_tier": "ssd"})
@@ -184,6 +186,16 @@ def test_a_server_deleted_behind_our_back_cannot_be_changed_and_is_deleted_alrea
     with pytest.raises(Refused, match="no machine"):
         opened().apply(start_step(7, "m1"))
     assert opened().apply(delete_step(7, "m1", SIZE, "a")).external_id is None
+
+
+def test_an_outside_address_goes_also_where_the_pool_gives_none_any_more(cloud, opened):
+    record_catalogue(cloud)
+    cloud.get(f"{URL}/network/v2.0/floatingips", json={"floatingips": [{"id": "address-1"}]})
+    gone = cloud.delete(f"{URL}/network/v2.0/floatingips/address-1", status_code=204)
+    opened().apply(delete_step(7, "m1", SIZE, "a"))
+    assert gone.called
+    (asked,) = [call.qs for call in cloud.request_history if call.path.endswith("/floatingips")]
+    assert asked == {"description": ["cloudctl rec/7"]}
 
 
 def test_a_resize_that_failed_is_told_by_its_action_for_the_server_stays_active(cloud, opened):
