@@ -21,8 +21,13 @@ if TYPE_CHECKING:
 
 HOME, REPORTS = "cloudctl-demo/home", "cloudctl-demo/reports"
 ZONE = ZoneInfo("Asia/Shanghai")
+REQUESTS = (
+    "Requests: {requests}; asked {asked_monthly} {currency} a month, granted {granted_monthly}, "
+    "cut {reduction_rate}."
+)
 NEXT = (
     "usage top --measure cpu_unused --from 2026-10-01 --to 2026-11-01",
+    "request show 1",
     "review list --open",
     "review show 3",
     "settle show 2026-10",
@@ -139,6 +144,7 @@ def _print_summary(summary: Mapping[str, Any]) -> None:
             " {memory_mean}, storage {storage_mean}.",
             **values,
         ),
+        *([translate(REQUESTS, **values)] if summary["requests"] else []),
         translate(
             "Review: {cases} cases, {carried_out} carried out ({retired} machines retired), {rolled_back} rolled back;"
             " saves {monthly_saving} {currency} a month, {saved} in October.",

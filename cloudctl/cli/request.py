@@ -16,6 +16,7 @@ from cloudctl.cli import (
 )
 from cloudctl.cli.command import TranslatedGroup
 from cloudctl.cli.output import output_option, show_list, show_record
+from cloudctl.cli.request_options import percent
 from cloudctl.cli.run import Run
 from cloudctl.operations.requests.show_requests import (
     RequestQuery,
@@ -102,7 +103,7 @@ def list_(
     with run.open() as ctx:
         rows = list_requests(ctx, RequestQuery(unit, state, kind, is_open))
         if output == "table":
-            rows = [row | {"reduction_rate": _percent(row["reduction_rate"])} for row in rows]
+            rows = [row | {"reduction_rate": percent(row["reduction_rate"])} for row in rows]
         show_list(rows, output, COLUMNS, ctx.site.zone, LABELS)
 
 
@@ -119,7 +120,8 @@ def show(run: Run, number: int, output: str) -> None:
             return
         findings, history = row.pop("findings"), row.pop("history")
         names = {key: ctx.texts.label(kind, row[key]) for key, kind in LABELS.items()}
-        show_record({**row, **names}, output, ctx.site.zone)
+        rate = {"reduction_rate": percent(row["reduction_rate"])}
+        show_record({**row, **names, **rate}, output, ctx.site.zone)
         show_findings(ctx, findings, output)
         labels = {"step": "request_step", "state": "request_state"}
         show_list(history, output, HISTORY_COLUMNS, ctx.site.zone, labels)
@@ -161,9 +163,5 @@ def _total_row(row: Mapping[str, Any]) -> dict[str, Any]:
         "vcpus": f"{asked['vcpus']} / {granted['vcpus']}",
         "memory_mib": f"{asked['memory_mib']} / {granted['memory_mib']}",
         "storage_gib": f"{sum(asked['storage_gib'].values())} / {sum(granted['storage_gib'].values())}",
-        "reduction_rate": _percent(row["reduction_rate"]),
+        "reduction_rate": percent(row["reduction_rate"]),
     }
-
-
-def _percent(rate: float | None) -> str | None:
-    return None if rate is None else f"{rate * 100:.2f}%"

@@ -61,6 +61,11 @@ def take(
         tell_step(ctx, step)
 
 
+def percent(rate: float | None) -> str | None:
+    """A share as people read it."""
+    return None if rate is None else f"{rate * 100:.2f}%"
+
+
 def tell_step(ctx: "Context", step: RequestStep) -> None:
     say(
         "Request {request}: {state}.",

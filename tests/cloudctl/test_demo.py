@@ -28,6 +28,10 @@ QUESTIONS = (
     ("vm", "list", "--all"),
     ("vm", "show", "data-portal-app-1"),
     ("change", "list"),
+    ("request", "list"),
+    ("request", "show", "1"),
+    ("request", "totals"),
+    ("request", "terms"),
     ("review", "list"),
     ("review", "show", "1"),
     ("exemption", "list", "--all"),
@@ -121,6 +125,21 @@ def test_the_review_went_all_its_ways(ask: Ask) -> None:
     assert states & {"watching", "done"}
     actions = {entry["action"] for entry in ask("audit", "log", "--limit", "100000")}
     assert actions >= {"review.open", "review.answer", "review.vote", "review.decide", "review.execute"}
+
+
+def test_a_request_was_granted_in_part_and_handed_over(stages: tuple[Path, Path], ask: Ask) -> None:
+    request = ask("request", "show", "1")
+    assert request["state"] == "done"
+    assert 0 < request["reduction_rate"] < 1
+    steps = ["submit", "check", "approve", "execute", "carried_out"]
+    assert [event["step"] for event in request["history"]] == steps
+    actors = {event["step"]: event["actor"] for event in request["history"]}
+    assert len({actors[step] for step in steps[:4]}) == 4, "everybody but one does one thing"
+    late = [vm for vm in ask("vm", "list", "--all") if vm["system"] == request["system"]]
+    assert {vm["vm"] for vm in late} == set(request["vms"])
+    sheet = (stages[0] / "reports" / "requests" / "handover-1.html").read_text()
+    assert all(name in sheet for name in request["vms"])
+    assert "198.1" in sheet and "2027-12-31" in sheet
 
 
 def test_gaps_name_their_reasons(ask: Ask) -> None:

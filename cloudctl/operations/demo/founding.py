@@ -28,9 +28,9 @@ NATIONAL_DAY = {
 }
 
 
-def apply_estate(ctx: Context, city: City, *, with_late: bool) -> ApplyOutcome:
+def apply_estate(ctx: Context, city: City) -> ApplyOutcome:
     """Writes the inventory into the home and brings ledger and clouds to it, as an operator would."""
-    path = write(ctx, INVENTORY, inventory_document(city, with_late=with_late))
+    path = write(ctx, INVENTORY, inventory_document(city, with_late=False))
     return apply_inventory(ctx, plan_inventory(ctx, load_draft(path)))
 
 

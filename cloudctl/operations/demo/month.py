@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from cloudctl.core.errors import Message
 from cloudctl.operations.context import open_context
+from cloudctl.operations.demo.asking import ask, carry_out_and_hand_over, grant, request_figures
 from cloudctl.operations.demo.carrying_out import carry_out, report_disks, watch_and_roll_back
 from cloudctl.operations.demo.city import Extent, build_city
 from cloudctl.operations.demo.founding import apply_estate, keep_inventory, set_terms
@@ -78,7 +79,7 @@ def play(
     city = build_city(seed, extent)
     make_stage(home, reports, seed, language, START)
     with open_context(home, language=language) as ctx:
-        outcome = apply_estate(ctx, city, with_late=False)
+        outcome = apply_estate(ctx, city)
         told(
             START,
             Message("The estate is on record: {steps} steps planned and applied.", {"steps": outcome.steps}),
@@ -118,6 +119,7 @@ def answers(story: Story) -> None:
     troupe.meter_until(troupe.at(date(2026, 10, 9), 10))
     accepted = answer_notices(troupe, story.review, story.review.round_one, Answer.ACCEPT)
     decide(troupe)
+    asked = ask(troupe)
     troupe.meter_until(troupe.at(date(2026, 10, 10), 15))
     argued = answer_notices(troupe, story.review, story.review.round_one, Answer.ARGUE)
     silent = len(story.review.round_one) - accepted - argued
@@ -125,8 +127,18 @@ def answers(story: Story) -> None:
     story.tell(
         0.45, Message("Units answered: {accepted} accepted, {argued} argued, {silent} silent.", values)
     )
+    if asked is not None:
+        grant(troupe, asked)
     troupe.meter_until(troupe.at(date(2026, 10, 12), 10))
-    apply_estate(troupe.founder, troupe.city, with_late=True)
+    if asked is not None:
+        carry_out_and_hand_over(troupe, asked, story.reports / "requests")
+        story.tell(
+            0.48,
+            Message(
+                "{unit} asked for machines of a new system, was granted {count} and has its handover sheet.",
+                {"unit": asked.unit.name, "count": len(asked.wanted)},
+            ),
+        )
     close_before(troupe, story.before)
 
 
@@ -228,6 +240,7 @@ def _summary(story: Story, papers: int) -> dict[str, Any]:
         "units": len(city.units),
         "systems": len(city.systems),
         **estate_figures(ctx),
+        **request_figures(ctx),
         **review_figures(ctx),
         **settlement_figures(story.settling),
         "currency": ctx.site.currency,

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from cloudctl.operations.build_report import BuiltFile, ReportRequest, build_report
+from cloudctl.operations.demo.asking import build_year
 from cloudctl.operations.demo.settling import PERIOD
 from cloudctl.operations.demo.troupe import Troupe
 
@@ -24,4 +25,5 @@ def build_papers(troupe: Troupe, folder: Path, cases: list[int]) -> list[BuiltFi
         (panel, ReportRequest("agenda"), "review"),
         *((panel, ReportRequest("dossier", case=case), "review") for case in cases),
     ]
-    return [built for ctx, request, name in requests for built in build_report(ctx, request, folder / name)]
+    papers = [built for ctx, request, name in requests for built in build_report(ctx, request, folder / name)]
+    return papers + build_year(panel, folder / "requests")
