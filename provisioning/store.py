@@ -194,11 +194,11 @@ def change_step(session: Session, change_id: int, position: int) -> ChangeStepRo
 def open_steps(
     session: Session, vm_ids: Sequence[int] | None = None
 ) -> Sequence[tuple[ChangeRow, ChangeStepRow]]:
-    """Steps of changes still in hand, with their change; `vm_ids` narrows them."""
+    """Steps of changes still in hand that did something or may, with their change; `vm_ids` narrows them."""
     query = (
         select(ChangeRow, ChangeStepRow)
         .join(ChangeStepRow, ChangeStepRow.change_id == ChangeRow.id)
-        .where(ChangeRow.state.in_(OPEN_STATES))
+        .where(ChangeRow.state.in_(OPEN_STATES), ChangeStepRow.state != "failed")
         .order_by(ChangeRow.id, ChangeStepRow.position)
     )
     if vm_ids is not None:

@@ -181,8 +181,18 @@ def _is_agreed(
 def _print(ctx: Context, plan: HostPlan, output: str) -> None:
     """The steps to stdout; what stays and what must share a host to stderr."""
     print_plan(ctx, plan.change_plan, output)
+    if plan.clears:
+        say(
+            "What {host} still has of machines that were started elsewhere goes; their disks stay untouched.",
+            host=plan.host,
+        )
     if plan.resumes is not None:
         say("Change {number} was cut off; it is carried on first.", number=plan.resumes)
+    for number in sorted(set(plan.gives_up.values())):
+        say(
+            "Change {number} is given up where the host died in it: nobody will know what it did.",
+            number=number,
+        )
     for name in plan.together:
         say("{name} will share a host with its system: there is no other way.", name=name)
     for stay in plan.stays:
@@ -210,12 +220,11 @@ def _tell(plan: HostPlan, outcome: ChangeOutcome | None) -> None:
     lost = [step for step in outcome.steps if step.state == "failed"] if outcome else []
     if outcome is not None:
         moved = sum(step.state == "done" for step in outcome.steps)
-        say(
-            "Change {number}: {moved} of {total} moved.",
-            number=outcome.change,
-            moved=moved,
-            total=len(outcome.steps),
-        )
+        counts = {"number": outcome.change, "moved": moved, "total": len(outcome.steps)}
+        if plan.clears:
+            say("Change {number}: leftovers of {moved} of {total} removed.", **counts)
+        else:
+            say("Change {number}: {moved} of {total} moved.", **counts)
     problems = [stay.problem() for stay in plan.stays]
     problems += [Problem(step.vm, step.error) for step in lost if step.error]
     if problems:

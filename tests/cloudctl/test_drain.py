@@ -124,8 +124,16 @@ def test_a_drain_that_was_cut_off_is_carried_on(ctx, estate):
         plan_undrain(ctx, "n1")
     plan = plan_drain(ctx, "n1")
     assert (plan.resumes, plan.steps, plan.stays) == (2, (), ())
-    drain_host(ctx, plan, "")
+    assert drain_host(ctx, plan, "").change == 2, "what was carried on is told"
     assert "n1" not in where(ctx).values() and find_drift(ctx).rows == []
+
+
+def test_a_host_that_does_not_answer_is_not_drained(ctx, estate, run_cli):
+    write_faults(ctx.home / "clouds" / "lab", Faults(hosts_down=("n1",)))
+    told = run_cli(ctx.home, "host", "drain", "n1", "--yes")
+    assert told.exit_code == 5 and "host evacuate lab/n1" in told.stderr
+    with ctx.reading() as session:
+        assert find_host(session, "n1")[1].accepting, "nothing was changed"
 
 
 def test_a_drain_is_taken_back(ctx, estate):

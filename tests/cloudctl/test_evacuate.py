@@ -5,21 +5,29 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import select
 
-from cloudctl.core.errors import Refused
+from cloudctl.core.errors import Refused, Unreachable
 from cloudctl.core.quantity import Size
 from cloudctl.core.tables import AuditRow, SystemRow
+from cloudctl.operations.machines.change_lock import held_change
 from cloudctl.operations.machines.drain_host import plan_drain, plan_undrain, undrain_host
 from cloudctl.operations.machines.evacuate_host import evacuate_host, plan_evacuation
-from cloudctl.operations.machines.execute_change import change_machines
+from cloudctl.operations.machines.execute_change import change_machines, run_change
 from cloudctl.operations.machines.find_drift import find_drift
 from cloudctl.operations.machines.plan_change import opened_drivers
-from cloudctl.operations.machines.plan_vm import plan_retire, plan_stop
+from cloudctl.operations.machines.plan_vm import (
+    plan_migrate,
+    plan_reboot,
+    plan_resize,
+    plan_retire,
+    plan_stop,
+)
+from cloudctl.operations.machines.show_change import outcome_of
 from cloudctl.operations.usage.collect_usage import sweep
 from cloudctl.operations.usage.pool_measurements import readings_once
 from provisioning.drivers.embedded import EmbeddedDriver
 from provisioning.drivers.embedded.faults import Faults, StepFault, write_faults
 from provisioning.model import MachineState
-from provisioning.store import find_host
+from provisioning.store import changes, find_host
 from tests.cloudctl.test_drain import made, where
 from tests.provisioning.estate import SMALL, build_estate
 
@@ -156,3 +164,59 @@ def test_a_cloud_that_keeps_a_host_fenced_by_itself_is_told_that_it_is_back(ctx,
     assert told == ["n1"]
     with ctx.reading() as session:
         assert find_host(session, "n1")[1].accepting
+
+
+def in_mid_step(ctx, steps, *hosts_down):
+    """The answer is lost, for the host has died."""
+    break_with = StepFault(steps[0].name, str(steps[0].kind), "drop")
+    die(ctx, steps=(break_with,))
+    with pytest.raises(Unreachable):
+        change_machines(ctx, steps, "")
+    die(ctx, *hosts_down)
+    with ctx.reading() as session:
+        return changes(session)[-1].id
+
+
+def what_became_of(ctx, number):
+    with ctx.reading() as session:
+        outcome = outcome_of(session, number)
+    return outcome.state, {step.vm: step.state for step in outcome.steps}
+
+
+@pytest.mark.parametrize("kind", ["stop", "resize"])
+def test_a_machine_whose_host_died_in_a_step_is_started_elsewhere_and_the_step_given_up(ctx, estate, kind):
+    steps = plan_stop(ctx, "a").steps if kind == "stop" else plan_resize(ctx, "a", vcpus=2).steps
+    number = in_mid_step(ctx, steps, "n1")
+    plan = plan_evacuation(ctx, "n1")
+    assert [step.name for step in plan.steps] == ["b", "a"] and set(plan.gives_up.values()) == {number}
+    assert evacuate_host(ctx, plan, FENCED).state == "done"
+    assert what_became_of(ctx, number) == ("failed", {"a": "failed"})
+    assert "n1" not in where(ctx).values()
+    change_machines(ctx, plan_reboot(ctx, "b").steps, "")
+
+
+def test_a_machine_on_its_way_to_a_host_that_died_is_started_elsewhere(ctx, estate):
+    in_mid_step(ctx, plan_migrate(ctx, "a", "n3").steps, "n3")
+    assert where(ctx)["a"] == "n1", "by the ledger, which has not heard of its arrival"
+    plan = plan_evacuation(ctx, "n3")
+    assert [step.name for step in plan.steps] == ["a"]
+    assert evacuate_host(ctx, plan, FENCED).state == "done"
+    assert where(ctx)["a"] != "n3"
+    die(ctx)
+    undrain_host(ctx, plan_undrain(ctx, "n3"), "repaired")
+    assert find_drift(ctx).rows == []
+
+
+def test_what_other_machines_wait_for_in_the_same_change_is_still_carried_out(ctx, estate):
+    steps = [*plan_stop(ctx, "a").steps, *plan_stop(ctx, "d").steps]
+    number = in_mid_step(ctx, steps, "n1")
+    evacuate_host(ctx, plan_evacuation(ctx, "n1"), FENCED)
+    assert run_change(ctx, number).state == "failed"
+    assert what_became_of(ctx, number) == ("failed", {"a": "failed", "d": "done"})
+
+
+def test_a_step_that_a_process_has_in_hand_is_not_given_up(ctx, estate):
+    number = in_mid_step(ctx, plan_stop(ctx, "a").steps, "n1")
+    with held_change(ctx.home, number):
+        plan = plan_evacuation(ctx, "n1")
+    assert plan.gives_up == {} and [stay.name for stay in plan.stays] == ["a"]

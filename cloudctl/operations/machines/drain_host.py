@@ -13,6 +13,7 @@ from cloudctl.operations.machines.execute_change import journal_change, run_chan
 from cloudctl.operations.machines.host_plan import (
     HostPlan,
     Stay,
+    answers,
     by_id,
     fitted,
     moves_of,
@@ -67,7 +68,8 @@ def plan_undrain(ctx: Context, code: str, *, back: bool = False) -> HostPlan:
         if (host.closed or {}).get("fenced"):
             if not is_told:
                 _require_answer(pool, host, seen)
-            return HostPlan(_name(pool, host), tuple(_cleared(session, pool, host, seen)))
+            left = tuple(_cleared(session, pool, host, seen))
+            return HostPlan(_name(pool, host), left, clears=bool(left))
         return _return(ctx, session, pool, host, seen) if back else HostPlan(_name(pool, host), ())
 
 
@@ -100,6 +102,15 @@ def _drain(ctx: Context, session: Session, code: str, seen: Seen) -> HostPlan:
             host=_name(pool, host),
             hint=Message("When it is back: cloudctl host undrain {host}", {"host": _name(pool, host)}),
         )
+    if not answers(seen.observation, host.code):
+        raise Refused(
+            "Host {host} does not answer, so nothing moves away from it.",
+            host=_name(pool, host),
+            hint=Message(
+                "If it is dead: “cloudctl host evacuate {host}”, with your statement that it is fenced.",
+                {"host": _name(pool, host)},
+            ),
+        )
     there = occupants(session, host, seen.observation)
     shown, held = by_id(seen.observation, host.code), kept_sizes(session, pool.id)
     largest = sorted(there.movable, key=lambda row: _rank(held[row.id], row.name))
@@ -128,8 +139,7 @@ def _away(row: VmRow, seen: Seen) -> Step:
 
 
 def _require_answer(pool: PoolRow, host: HostRow, seen: Seen) -> None:
-    facts = next((each for each in seen.observation.hosts if each.code == host.code), None)
-    if facts is None or not facts.is_up:
+    if not answers(seen.observation, host.code):
         raise Refused("Host {host} does not answer yet.", host=_name(pool, host))
 
 

@@ -9,6 +9,7 @@ from cloudctl.core.errors import Refused
 from cloudctl.core.identity import Role
 from cloudctl.operations.context import Context
 from cloudctl.operations.machines.execute_change import journal_change, run_change
+from cloudctl.operations.machines.give_up_steps import give_up_steps
 from cloudctl.operations.machines.host_plan import HostPlan
 from cloudctl.operations.machines.plan_change import Seen, seen_pool
 from cloudctl.operations.machines.show_change import ChangeOutcome
@@ -46,19 +47,23 @@ def empty_host(
 ) -> ChangeOutcome | None:
     """The host takes nothing new from now on, and its machines go. A machine that its cloud refuses stays.
 
-    An earlier change of the kind that was cut off is carried on first. Refused when the plan would be another one by
+    An earlier change of the kind that was cut off is carried on first, and steps that a fenced host died in are
+    given up. Refused when the plan would be another one by
     now; Unreachable as for any change: do it again then. None: there was nothing to move.
     """
-    if plan.resumes is not None:
-        run_change(ctx, plan.resumes, on_begin=on_begin)
+    resumed = run_change(ctx, plan.resumes, on_begin=on_begin) if plan.resumes is not None else None
+    for vm_id, number in plan.gives_up.items():
+        give_up_steps(ctx, number, vm_id, plan.host)
     seen = _seen(ctx, plan.host)
     with ctx.writing() as session:
         fresh = how.layout(ctx, session, plan.host, seen)
-        if plan.resumes is None and plan.change_plan.checksum != fresh.change_plan.checksum:
+        # What was ended first may have left other room than there was.
+        is_fresh = plan.resumes is None and not plan.gives_up
+        if is_fresh and plan.change_plan.checksum != fresh.change_plan.checksum:
             raise Refused("The plan has changed since it was printed; look at it again.")
         change = journal_change(ctx, session, fresh.steps, how.title, goes_on=True) if fresh.steps else None
         _close(ctx, session, plan.host, how, change)
-    return run_change(ctx, change, on_begin=on_begin) if change else None
+    return run_change(ctx, change, on_begin=on_begin) if change else resumed
 
 
 def _seen(ctx: Context, code: str) -> Seen:

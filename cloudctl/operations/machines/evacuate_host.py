@@ -12,6 +12,7 @@ from cloudctl.core.errors import Message, Refused
 from cloudctl.core.estate import systems
 from cloudctl.operations.context import Context
 from cloudctl.operations.machines.empty_host import Emptying, empty_host, plan_emptying
+from cloudctl.operations.machines.give_up_steps import hopeless_steps
 from cloudctl.operations.machines.host_plan import HostPlan, fitted, occupants, sharing
 from cloudctl.operations.machines.plan_change import Seen
 from cloudctl.operations.machines.show_change import ChangeOutcome
@@ -47,14 +48,15 @@ def _evacuation(ctx: Context, session: Session, code: str, seen: Seen) -> HostPl
     pool, host = find_host(session, code)
     name = f"{pool.code}/{host.code}"
     _require_dead(seen, host.code, name)
-    there = occupants(session, host, seen.observation)
+    gives_up = hopeless_steps(ctx, session, host, seen.observation)
+    there = occupants(session, host, seen.observation, gives_up)
     levels = {row.id: (-(row.level or 0), row.id) for row in systems(session, removed=True)}
     ordered = sorted(
         there.movable, key=lambda row: (row.state == "shelved", *levels[row.system_id], row.name)
     )
     steps = [evacuate_step(row.id, row.name, host.code, None) for row in ordered]
     room, laid, stays = fitted(ctx, session, pool, seen, steps, closed=[host.code], keeps_grants=False)
-    return HostPlan(name, tuple(laid), (*there.stays, *stays), sharing(room, laid), there.resumes)
+    return HostPlan(name, tuple(laid), (*there.stays, *stays), sharing(room, laid), there.resumes, gives_up)
 
 
 def _require_dead(seen: Seen, code: str, name: str) -> None:

@@ -1,7 +1,7 @@
 """What emptying a host comes to: which machines go where, what stays and why. Nothing is changed here."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy.orm import Session
 
@@ -38,7 +38,9 @@ class Stay:
 class HostPlan:
     """host: as POOL/CODE. resumes: an earlier change of its kind that is not finished and is carried on first.
 
-    together: machines that will share a host with others of their system, for there is no other way.
+    together: machines that will share a host with others of their system, for there is no other way. gives_up:
+    machine -> change, where the host died in the middle of a step. clears: the steps remove what a host that is back
+    still has of machines that were started elsewhere.
     """
 
     host: str
@@ -46,6 +48,8 @@ class HostPlan:
     stays: tuple[Stay, ...] = ()
     together: tuple[str, ...] = ()
     resumes: int | None = None
+    gives_up: Mapping[int, int] = field(default_factory=dict)
+    clears: bool = False
 
     @property
     def change_plan(self) -> ChangePlan:
@@ -61,12 +65,18 @@ class Occupants:
     resumes: int | None
 
 
-def occupants(session: Session, host: HostRow, observation: Observation) -> Occupants:
-    """The host's machines by the ledger, and those that its cloud shows there beside them."""
+def occupants(
+    session: Session, host: HostRow, observation: Observation, gives_up: Collection[int] = ()
+) -> Occupants:
+    """The host's machines by the ledger, and those that its cloud shows there beside them.
+
+    gives_up: machines to be moved although a change has them in hand.
+    """
     held = kept_sizes(session, host.pool_id)
     ours = vms(session, pool_id=host.pool_id, states=["active", "shelved"])
-    there = [row for row in ours if row.host == host.code]
-    changes = {step.vm_id: change for change, step in open_steps(session, [row.id for row in there])}
+    there = [row for row in ours if row.host == host.code or row.id in gives_up]
+    in_hand = [row.id for row in there if row.id not in gives_up]
+    changes = {step.vm_id: change for change, step in open_steps(session, in_hand)}
     own = set((host.closed or {}).get("changes", ()))
     movable = [row for row in there if row.id in held and row.id not in changes]
     stays = [
@@ -123,6 +133,12 @@ def sharing(room: Promises, laid: Sequence[Step]) -> tuple[str, ...]:
             if promise.vm_id in moved and len(set(crowds[promise.host, promise.system])) > 1
         )
     )
+
+
+def answers(observation: Observation, host: str) -> bool:
+    """Whether the cloud shows the host, and up."""
+    is_silent = any(fault.host == host and fault.vm_id is None for fault in observation.faults)
+    return not is_silent and any(facts.code == host and facts.is_up for facts in observation.hosts)
 
 
 def by_id(observation: Observation, host: str) -> Mapping[int, Machine]:
