@@ -15,6 +15,7 @@ class Difference(StrEnum):
     OTHER_HOST = "other_host"
     SEEN_TWICE = "seen_twice"
     RUNS_SHELVED = "runs_shelved"
+    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ def _of_machine(
         findings.append(_finding(Difference.OTHER_SIZE, machines[0], expected))
     if machines[0].host != expected.host:
         findings.append(_finding(Difference.OTHER_HOST, machines[0], expected))
-    return findings
+    return [*findings, *_failed(machines[0], expected)]
 
 
 def _of_shelved(
@@ -109,7 +110,15 @@ def _of_shelved(
     findings = [_finding(Difference.SEEN_TWICE, machine, expected) for machine in machines[1:]]
     if machines[0].state in (MachineState.RUNNING, MachineState.PAUSED):
         findings.append(_finding(Difference.RUNS_SHELVED, machines[0], expected))
-    return findings
+    return [*findings, *_failed(machines[0], expected)]
+
+
+def _failed(machine: Machine, expected: Allocated) -> list[Finding]:
+    """A machine that is broken in its cloud, and why."""
+    if not machine.fault:
+        return []
+    found = {"host": machine.host, "fault": machine.fault}
+    return [Finding(Difference.FAILED, expected.name, machine.vm_id, _document(expected), found)]
 
 
 def _finding(kind: Difference, machine: Machine, expected: Allocated | None) -> Finding:

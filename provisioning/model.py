@@ -55,13 +55,17 @@ class Capability(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class HostFacts:
-    """A host as its cloud reports it: physical capacity before overcommit."""
+    """A host as its cloud reports it: physical capacity before overcommit.
+
+    shared_tiers: those of which every host of the pool has the same storage, all of it.
+    """
 
     code: str
     is_up: bool
     vcpus: int
     memory_mib: int
     storage_gib: Mapping[str, int] = field(default_factory=dict)
+    shared_tiers: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,7 @@ class Machine:
     labels: what the cloud knows that helps to find an owner: "system" and "unit" (codes) where we wrote them,
     "project", "title", and a person's own metadata under its keys. addresses: of its network ports, as far as known.
     live: what it can be resized to while it runs, where its cloud can resize so; None: any size.
+    fault: why it is broken, in its cloud's own words; empty: it is not.
     """
 
     external_id: str
@@ -91,6 +96,7 @@ class Machine:
     labels: Mapping[str, str] = field(default_factory=dict)
     addresses: tuple[str, ...] = ()
     live: LiveRange | None = None
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)

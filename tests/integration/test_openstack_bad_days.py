@@ -1,16 +1,20 @@
 """Bad days of a real OpenStack: one clear error, the right exit code, nothing changed, and who it is about."""
 
 import hashlib
+import http.client
 import json
 import time
+from dataclasses import replace
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
 
 from cloudctl.core.clock import SystemClock
-from cloudctl.core.errors import Refused
+from cloudctl.core.errors import Refused, Unreachable
 from cloudctl.core.quantity import Size
 from provisioning.driver import open_driver
+from provisioning.drivers.openstack.endpoint import Endpoint
 from provisioning.steps import create_step
 from tests.integration.labs.openstack_lab import running_lab
 from tests.integration.self_signed import secured, write_certificate
@@ -158,6 +162,39 @@ def site_with_image(site, options, code=REFUSED):
     return refused(site, code)
 
 
+def test_an_upload_that_was_cut_off_is_begun_anew_in_its_place(lab, tmp_path, monkeypatch):
+    (tmp_path / "own.img").write_bytes(b"\1" * 2**21)
+    facts = replace(lab.facts("upload", tmp_path), images={"own": {"source": "own.img"}})
+    driver = open_driver("openstack", facts, SystemClock())
+    images = driver._site.images
+    try:
+        with monkeypatch.context() as cut:
+            cut.setattr(Endpoint, "send", half_sent)
+            with pytest.raises(Unreachable):
+                images.id_for("own")
+        with lab.connection() as cloud:
+            wait_for(lambda: [each.status for each in cloud.image.images(name="own.img")] == ["queued"])
+            number = images.id_for("own")
+            (uploaded,) = cloud.image.images(name="own.img")
+        assert (uploaded.id, uploaded.size) == (number, 2**21)
+    finally:
+        driver.close()
+
+
+def half_sent(endpoint, path, file):
+    """As by a process that is killed: the connection is closed before all that was announced is sent."""
+    url = urlsplit(endpoint.adapter.get_endpoint())
+    connection = http.client.HTTPConnection(url.hostname, url.port)
+    connection.putrequest("PUT", "/v2" + path)
+    connection.putheader("X-Auth-Token", endpoint.adapter.get_token())
+    connection.putheader("Content-Type", "application/octet-stream")
+    connection.putheader("Content-Length", str(file.stat().st_size))
+    connection.endheaders(file.read_bytes()[: 2**20])
+    time.sleep(1)
+    connection.close()
+    raise Unreachable("killed")
+
+
 def test_a_missing_network_of_a_vlan_is_made_and_one_of_another_vlan_refused(lab, site):
     def with_network(**options):
         document = yaml.safe_load(site.file.read_text())
@@ -204,7 +241,11 @@ def test_what_others_did_behind_our_back_is_seen_and_touched_by_nothing(lab, sit
     wait_for(lambda: "tax-2" not in servers_of(lab))
     assert [(row["kind"], row["vm"]) for row in site.drift()] == [("not_seen", "tax-2")]
     assert "tax-2" in site.run("vm", "stop", "tax-2", "--yes", wanted=REFUSED)
-    assert servers_of(lab)["tax-1"].status == "ACTIVE"
+    with lab.connection() as cloud:
+        cloud.compute.reset_server_state(made["tax-1"].id, "error")
+    (failed, _) = site.drift()
+    assert (failed["kind"], failed["vm"], failed["found"]["fault"]) == ("failed", "tax-1", "ERROR")
+    assert "failed in the cloud" in site.run("vm", "reboot", "tax-1", "--yes", wanted=REFUSED)
 
 
 def refused_twin(lab, site):

@@ -1,5 +1,7 @@
 """Differences between what a cloud shows and what is allocated."""
 
+from dataclasses import replace
+
 from cloudctl.core.quantity import Size
 from provisioning.drift import Allocated, Difference, compare
 from provisioning.model import LEFT_BEHIND, RUNS_TWICE, Fault, Machine, MachineState, Observation
@@ -44,6 +46,13 @@ def test_another_size_and_another_host_are_found():
         (Difference.OTHER_HOST, "m"),
         (Difference.OTHER_SIZE, "m"),
     ]
+
+
+def test_a_machine_that_is_broken_is_found_with_its_clouds_words():
+    broken = replace(machine(1), state=MachineState.UNKNOWN, fault="No valid host was found.")
+    (finding,) = compare(Observation((), (broken,)), OURS)
+    assert (finding.kind, finding.name) == (Difference.FAILED, "m")
+    assert finding.found == {"host": "a", "fault": "No valid host was found."}
 
 
 def test_a_machine_that_is_there_twice_is_found():

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from provisioning.drivers.openstack.endpoint import JsonMap
 from provisioning.drivers.openstack.marks import labels_of, vm_id_of
-from provisioning.drivers.openstack.servers import ATTACHED, HOST, state_of
+from provisioning.drivers.openstack.servers import ATTACHED, HOST, fault_of, state_of
 from provisioning.drivers.openstack.site import Site
 from provisioning.model import Fault, HostFacts, Machine, Observation
 
@@ -48,6 +48,7 @@ def _machine(site: Site, server: JsonMap, volumes: dict[str, JsonMap], projects:
         site.size_of(server, attached),
         labels_of(server, project),
         _addresses(server),
+        fault=fault_of(server) if server["status"] == "ERROR" else "",
     )
 
 
@@ -87,6 +88,7 @@ def _host_facts(site: Site, hypervisor: JsonMap, inventory: JsonMap, tiers: dict
         _amount(inventory, "VCPU") + _amount(inventory, "PCPU"),
         _amount(inventory, "MEMORY_MB"),
         local | tiers,
+        frozenset(tiers),
     )
 
 

@@ -5,9 +5,9 @@ from cloudctl.core.errors import Refused
 from provisioning.drivers.openstack.endpoint import JsonMap
 from provisioning.drivers.openstack.marks import BOOTED
 from provisioning.drivers.openstack.patience import Deadline
-from provisioning.drivers.openstack.servers import HOST, TASK, instant, is_steady, state_of
+from provisioning.drivers.openstack.servers import HOST, TASK, fault_of, instant, is_steady, state_of
 from provisioning.drivers.openstack.site import Site
-from provisioning.model import Applied, MachineState, Step
+from provisioning.model import Applied, MachineState, Step, StepKind
 
 # Actions of the cloud that leave a machine running or off, whoever asked for them.
 RUNS = ("start", "unshelve", "resume", "unpause", "create", "reboot", "rebuild", "evacuate")
@@ -70,12 +70,17 @@ def unshelve(site: Site, step: Step) -> Applied:
 
 
 def _at_rest(site: Site, step: Step) -> tuple[JsonMap, Deadline]:
-    """The server once nothing is under way on it: an action that was cut off is waited for, not repeated."""
+    """The server once nothing is under way on it: an action that was cut off is waited for, not repeated.
+
+    Refused with its fault when it is broken; only stopping it may mend that, as people do by hand.
+    """
     deadline = site.deadline(step.name)
     server = site.server_of(step)
-    if server[TASK] is None:
-        return server, deadline
-    return site.servers.watched(server, deadline, lambda now: now[TASK] is None), deadline
+    if server[TASK] is not None:
+        server = site.servers.watched(server, deadline, lambda now: now[TASK] is None)
+    if server["status"] == "ERROR" and step.kind != StepKind.STOP:
+        raise Refused("{name} failed in the cloud: {reason}", name=step.name, reason=fault_of(server))
+    return server, deadline
 
 
 def _require_not_aside(step: Step, state: MachineState) -> None:

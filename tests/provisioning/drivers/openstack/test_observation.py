@@ -64,6 +64,16 @@ def test_a_server_that_is_put_aside_keeps_its_volumes(cloud, opened):
     )
 
 
+def test_a_server_in_error_says_why(cloud, opened):
+    broken = server(1, vm_id=1, status="ERROR", fault={"message": "Disk  lost"})
+    record_estate(cloud, [broken, server(2, vm_id=2)], [])
+    machines = opened().observe().machines
+    assert [(machine.state, machine.fault) for machine in machines] == [
+        (MachineState.UNKNOWN, "Disk lost"),
+        (MachineState.RUNNING, ""),
+    ]
+
+
 def test_a_thousand_servers_take_a_handful_of_calls(cloud, opened):
     servers = [server(number, vm_id=number) for number in range(1000)]
     record_estate(cloud, servers, [volume(number) for number in range(1000)])
