@@ -15,6 +15,7 @@ from metering.samples.segment_model import Span, Use
 from metering.samples.segment_use import segment_use
 from metering.samples.store import SampleStore
 from metering.settlement import store as ledger
+from metering.settlement.acts_store import adjustment_rows, waived
 from metering.settlement.charges import Month, Names, Terms, charges, in_order
 from metering.settlement.model import Line, LineKind
 from metering.settlement.segments import Stretch, cuts, spans, stretches
@@ -64,7 +65,7 @@ def terms_of(session: Session, period: PeriodRow) -> Terms:
         period.ends,
         ZoneInfo(document["timezone"]),
         Fraction(document["coverage_threshold"]),
-        ledger.waived(session, period.period),
+        waived(session, period.period),
         document["providers"],
     )
 
@@ -82,7 +83,7 @@ def draft_month(
         pool = estate.names.pools[stretch.pool_id]
         key = (terms.providers.get(pool, estate.providers[stretch.pool_id]), stretch.unit_id)
         lines.setdefault(key, []).extend(charges(month, stretch))
-    for row in ledger.adjustment_rows(session, terms.period):
+    for row in adjustment_rows(session, terms.period):
         for key, line in adjustment_lines(session, row, terms.zone, estate):
             lines.setdefault(key, []).append(line)
     return [

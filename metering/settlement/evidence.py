@@ -10,7 +10,9 @@ from sqlalchemy.orm import Session
 
 from cloudctl.core.database import to_micros
 from metering.settlement import store as ledger
+from metering.settlement.acts_store import adjustment_rows, dispute_rows, signature_rows, waiver_rows
 from metering.settlement.document import document_hash, statement_document
+from metering.settlement.reading import as_statement
 from metering.settlement.segments import Held
 from metering.settlement.tables import PeriodRow, TariffRow
 
@@ -80,7 +82,7 @@ def _statements(session: Session, period: PeriodRow, algorithm: str) -> Iterator
     rows = ledger.all_statements(session, period.id)
     lines = ledger.lines_of(session, [row.id for row in rows])
     for row in rows:
-        document = statement_document(ledger.as_statement(period, row, lines[row.id]))
+        document = statement_document(as_statement(period, row, lines[row.id]))
         document |= {"state": row.state, "content_hash": row.content_hash, "is_sealed": row.is_sealed}
         document |= {name: _micros(getattr(row, name)) for name in ("issued_at", "deadline")}
         yield Piece(
@@ -95,10 +97,10 @@ def _micros(instant: datetime | None) -> int | None:
 def _acts(session: Session, period: PeriodRow, algorithm: str) -> Iterator[Piece]:
     statements = [row.id for row in ledger.all_statements(session, period.id)]
     for kind, rows in (
-        ("signatures", ledger.signature_rows(session, period.id)),
-        ("disputes", ledger.dispute_rows(session, statements)),
-        ("adjustments", ledger.adjustment_rows(session, period.period)),
-        ("waivers", ledger.waiver_rows(session, period.period)),
+        ("signatures", signature_rows(session, period.id)),
+        ("disputes", dispute_rows(session, statements)),
+        ("adjustments", adjustment_rows(session, period.period)),
+        ("waivers", waiver_rows(session, period.period)),
     ):
         yield Piece(kind, period.period, document_hash([_columns(row) for row in rows], algorithm), {})
 

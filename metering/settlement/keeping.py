@@ -9,6 +9,7 @@ from metering.settlement import store as ledger
 from metering.settlement.document import document_hash, statement_hash
 from metering.settlement.drafting import Draft
 from metering.settlement.model import Line, StatementState
+from metering.settlement.reading import as_statement
 from metering.settlement.tables import PeriodRow, StatementRow
 
 
@@ -67,7 +68,7 @@ def _new_row(session: Session, period: PeriodRow, draft: Draft) -> StatementRow:
 def rehash(period: PeriodRow, row: StatementRow, lines: Sequence[Line]) -> None:
     """The statement's hash for its present number, revision and lines."""
     row.algorithm = preferred_algorithm()
-    row.content_hash = statement_hash(ledger.as_statement(period, row, lines), row.algorithm)
+    row.content_hash = statement_hash(as_statement(period, row, lines), row.algorithm)
 
 
 def next_revision(session: Session, row: StatementRow) -> StatementRow:

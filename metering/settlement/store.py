@@ -3,37 +3,27 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from cloudctl.core.errors import NotFound
-from cloudctl.core.tables import AuditRow, UnitRow
+from cloudctl.core.tables import UnitRow
 from metering.settlement.model import (
-    Act,
-    Dispute,
     Line,
     LineKind,
-    Period,
     PeriodState,
-    Signature,
-    Statement,
     StatementState,
 )
 from metering.settlement.segments import Held
 from metering.settlement.tables import (
-    AdjustmentRow,
-    DisputeRow,
-    EvidenceRow,
     LineRow,
     NumberRow,
     PeriodRow,
-    SignatureRow,
     StatementRow,
     TariffRow,
-    WaiverRow,
 )
 from metering.tables import AllocationRow
 from metering.tariffs import PriceBook, Tariff, midnight
@@ -52,8 +42,6 @@ class ItemAmount(NamedTuple):
     amount_fen: int
 
 
-# The audit chain's word for closing a month.
-CLOSING = "settle.close"
 _LINE_COLUMNS = [getattr(LineRow, field.name) for field in fields(Line)]
 
 # Tariffs
@@ -244,51 +232,12 @@ def seal_rows(session: Session, period_id: int) -> None:
     session.execute(update(StatementRow).where(StatementRow.period_id == period_id).values(is_sealed=True))
 
 
-# Acts
-
-
-def signature_rows(session: Session, period_id: int) -> Sequence[SignatureRow]:
-    """What was done to a period and its statements, in order."""
-    return session.scalars(
-        select(SignatureRow).where(SignatureRow.period_id == period_id).order_by(SignatureRow.id)
-    ).all()
-
-
-def dispute_rows(session: Session, statement_ids: Sequence[int]) -> Sequence[DisputeRow]:
-    """Disputes of these statements, in order."""
-    return session.scalars(
-        select(DisputeRow).where(DisputeRow.statement_id.in_(statement_ids)).order_by(DisputeRow.id)
-    ).all()
-
-
 def overdue_statements(session: Session, now: datetime) -> Sequence[StatementRow]:
     """Issued statements whose time to answer has run out, by id."""
     query = select(StatementRow).where(
         StatementRow.state == StatementState.ISSUED, StatementRow.deadline <= now
     )
     return session.scalars(query.order_by(StatementRow.id)).all()
-
-
-def waiver_rows(session: Session, period: str) -> Sequence[WaiverRow]:
-    return session.scalars(select(WaiverRow).where(WaiverRow.period == period).order_by(WaiverRow.id)).all()
-
-
-def waived(session: Session, period: str) -> frozenset[tuple[int, str]]:
-    """(machine's id, item) that two people waived."""
-    signed: dict[tuple[int, str], set[str]] = {}
-    for row in waiver_rows(session, period):
-        signed.setdefault((row.vm_id, row.item), set()).add(row.login)
-    return frozenset(key for key, people in signed.items() if len(people) > 1)
-
-
-def adjustment_rows(session: Session, target_period: str) -> Sequence[AdjustmentRow]:
-    return session.scalars(
-        select(AdjustmentRow).where(AdjustmentRow.target_period == target_period).order_by(AdjustmentRow.id)
-    ).all()
-
-
-def adjustment_of(session: Session, line_id: int) -> AdjustmentRow | None:
-    return session.scalar(select(AdjustmentRow).where(AdjustmentRow.line_id == line_id))
 
 
 def find_line(session: Session, number: str, position: int) -> tuple[PeriodRow, StatementRow, LineRow]:
@@ -313,134 +262,7 @@ def line_with_statement(session: Session, line_id: int) -> tuple[StatementRow, L
     return statement, Line(LineKind(kind), *values)
 
 
-def evidence_rows(session: Session, period_id: int) -> Sequence[EvidenceRow]:
-    """By kind and subject: the order in which they are hashed together."""
-    return session.scalars(
-        select(EvidenceRow)
-        .where(EvidenceRow.period_id == period_id)
-        .order_by(EvidenceRow.kind, EvidenceRow.subject)
-    ).all()
-
-
-def closing_entry(session: Session, period: str) -> dict[str, Any] | None:
-    """What the audit chain recorded when the month was closed; None when it never was."""
-    return session.scalar(
-        select(AuditRow.detail)
-        .where(AuditRow.action == CLOSING, AuditRow.subject == period)
-        .order_by(AuditRow.sequence.desc())
-        .limit(1)
-    )
-
-
-# Read as values
-
-
-def read_period(session: Session, period: str) -> Period:
-    """A drafted month with its current statements, whole. NotFound."""
-    row = get_period(session, period)
-    statements = read_statements(session, row, current_statements(session, row.id))
-    signatures = [as_signature(s) for s in signature_rows(session, row.id) if s.statement_id is None]
-    return Period(
-        row.period,
-        period_state(row, [statement.state for statement in statements]),
-        row.starts,
-        row.ends,
-        sum(statement.total_fen for statement in statements),
-        tuple(statements),
-        tuple(signatures),
-        row.seal_hash,
-        row.seal_algorithm,
-        row.closed_at,
-    )
-
-
-def read_statements(session: Session, period: PeriodRow, rows: Sequence[StatementRow]) -> list[Statement]:
-    """Statements as values, with lines, disputes and signatures of all their number's revisions."""
-    lines = lines_of(session, [row.id for row in rows])
-    revisions = _revisions(session, period.id, rows)
-    signatures = signature_rows(session, period.id)
-    disputes = dispute_rows(session, [key for ids in revisions.values() for key in ids])
-    return [
-        as_statement(
-            period,
-            row,
-            lines[row.id],
-            [as_dispute(dispute) for dispute in disputes if dispute.statement_id in revisions[row.id]],
-            [as_signature(s) for s in signatures if s.statement_id in revisions[row.id]],
-        )
-        for row in rows
-    ]
-
-
-def _revisions(session: Session, period_id: int, rows: Sequence[StatementRow]) -> dict[int, set[int]]:
-    """For each statement the ids of its revisions up to itself."""
-    everything = all_statements(session, period_id)
-    return {
-        row.id: {
-            other.id
-            for other in everything
-            if (other.unit_id, other.provider) == (row.unit_id, row.provider)
-            and other.revision <= row.revision
-        }
-        for row in rows
-    }
-
-
-def period_state(row: PeriodRow, states: Sequence[StatementState]) -> PeriodState:
-    """The period's own state; while statements are being answered, the one they are in together."""
-    if row.state != PeriodState.ISSUED or not states:
-        return PeriodState(row.state)
-    if StatementState.DISPUTED in states:
-        return PeriodState.DISPUTED
-    answered = {StatementState.CONFIRMED, StatementState.DEEMED, StatementState.APPROVED}
-    if not set(states) <= answered:
-        return PeriodState.ISSUED
-    return PeriodState.DEEMED if set(states) == {StatementState.DEEMED} else PeriodState.CONFIRMED
-
-
-def as_statement(
-    period: PeriodRow,
-    row: StatementRow,
-    lines: Sequence[Line],
-    disputes: Sequence[Dispute] = (),
-    signatures: Sequence[Signature] = (),
-) -> Statement:
-    return Statement(
-        row.id,
-        period.period,
-        row.number,
-        row.revision,
-        row.unit_code,
-        row.unit_name,
-        row.provider,
-        StatementState(row.state),
-        row.total_fen,
-        row.content_hash,
-        row.issued_at,
-        row.deadline,
-        tuple(lines),
-        tuple(disputes),
-        tuple(signatures),
-    )
-
-
-def as_signature(row: SignatureRow) -> Signature:
-    return Signature(
-        Act(row.act), row.login, row.name, row.role, row.at, row.content_hash, row.algorithm, row.reason
-    )
-
-
-def as_dispute(row: DisputeRow) -> Dispute:
-    return Dispute(
-        row.line,
-        row.reason,
-        row.raised_by,
-        row.raised_at,
-        row.answer,
-        row.answer_reason,
-        row.answered_by,
-        row.answered_at,
-    )
+# Months, added up
 
 
 def unit_totals(session: Session, period: str) -> dict[str, int]:

@@ -12,7 +12,13 @@ from cloudctl.core.quantity import Size
 from metering.allocations import allocations_between, size_of
 from metering.samples.store import SampleStore
 from metering.settlement.model import Act, Period, Signature
-from metering.settlement.store import ItemAmount, item_amounts, read_period
+from metering.settlement.reading import (
+    read_period,
+)
+from metering.settlement.store import (
+    ItemAmount,
+    item_amounts,
+)
 from policies.funding.model import BudgetKind
 from reports.datasets.shared import Imprint
 from reports.datasets.statement import BudgetUse, EquipmentCost, Hold, MonthAmount, Saving, Signing

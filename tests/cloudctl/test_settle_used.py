@@ -7,7 +7,9 @@ import pytest
 
 from cloudctl.core.quantity import Size
 from cloudctl.operations.settlement.draft_settlement import draft_settlement
-from metering.settlement.store import read_period
+from metering.settlement.reading import (
+    read_period,
+)
 from tests.cloudctl.settled_city import City, at, close_month
 
 HOUR = 3_600_000_000

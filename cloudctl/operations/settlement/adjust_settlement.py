@@ -14,6 +14,7 @@ from cloudctl.operations.context import Context
 from cloudctl.operations.settlement.settlement_acts import STATES
 from metering.rating import line_fen, time_share
 from metering.settlement import store as ledger
+from metering.settlement.acts_store import adjustment_of
 from metering.settlement.model import PeriodState
 from metering.settlement.tables import AdjustmentRow, LineRow, PeriodRow, StatementRow
 from metering.tariffs import Per
@@ -126,7 +127,7 @@ def _require_adjustable(session: Session, period: PeriodRow, line: LineRow, corr
             state=STATES[period.state],
             hint=Message("Only closed lines are adjusted; correct this one with “cloudctl settle resolve”."),
         )
-    earlier = ledger.adjustment_of(session, line.id)
+    earlier = adjustment_of(session, line.id)
     if earlier is not None:
         raise Refused(
             "Line {line} was adjusted before, in {period}; adjust the right line there once it is closed.",

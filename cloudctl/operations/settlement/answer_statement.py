@@ -9,6 +9,7 @@ from cloudctl.core.identity import Role
 from cloudctl.operations.context import Context
 from cloudctl.operations.settlement.settlement_acts import deem_overdue, require_statement, sign
 from metering.settlement import store as ledger
+from metering.settlement.acts_store import dispute_rows
 from metering.settlement.model import Act, StatementState
 from metering.settlement.tables import DisputeRow, PeriodRow, StatementRow
 
@@ -57,7 +58,7 @@ def dispute_statement(ctx: Context, number: str, line: int, reason: str) -> None
         period, row = _own_statement(ctx, session, number)
         require_statement(row, StatementState.ISSUED, StatementState.DISPUTED)
         ledger.find_line(session, number, line)
-        if any(dispute.line == line for dispute in ledger.dispute_rows(session, [row.id])):
+        if any(dispute.line == line for dispute in dispute_rows(session, [row.id])):
             raise Refused("Line {line} of statement {number} was disputed before.", line=line, number=number)
         now = ctx.clock.now()
         session.add(

@@ -17,6 +17,7 @@ from cloudctl.operations.settlement.settlement_acts import (
     sign,
 )
 from metering.settlement import store as ledger
+from metering.settlement.acts_store import adjustment_rows
 from metering.settlement.model import Act, PeriodState, StatementState
 from metering.settlement.tables import PeriodRow, StatementRow
 
@@ -76,7 +77,7 @@ def _require_four_eyes(
     ctx: Context, session: Session, period: PeriodRow, statements: Sequence[StatementRow]
 ) -> None:
     login, signers = ctx.actor.login, Signers(session, period)
-    adjusters = {row.login for row in ledger.adjustment_rows(session, period.period)}
+    adjusters = {row.login for row in adjustment_rows(session, period.period)}
     for statement in statements:
         if login in signers.of(statement, PREPARING) | adjusters:
             raise Refused(

@@ -16,9 +16,11 @@ from cloudctl.operations.settlement.settlement_acts import require_period, sampl
 from metering.samples.files import file_hash
 from metering.samples.sealing import seal_files
 from metering.settlement import store as ledger
+from metering.settlement.acts_store import CLOSING
 from metering.settlement.comparison import differences
 from metering.settlement.evidence import Piece, Source, gather, seal_hash
 from metering.settlement.model import Act, PeriodState
+from metering.settlement.reading import read_statements
 from metering.settlement.tables import EvidenceRow, PeriodRow
 from metering.store import Seal
 from metering.tables import SampleFileRow
@@ -78,7 +80,7 @@ def close_period(ctx: Context, period: str) -> Closed:
         total_fen = sum(statement.total_fen for statement in statements)
         ctx.record(
             session,
-            ledger.CLOSING,
+            CLOSING,
             period,
             statements=len(statements),
             total_fen=total_fen,
@@ -97,7 +99,7 @@ def _closable(ctx: Context, session: Session, period: str) -> PeriodRow:
 
 
 def _require_unmoved(ctx: Context, session: Session, row: PeriodRow) -> None:
-    statements = ledger.read_statements(session, row, ledger.current_statements(session, row.id))
+    statements = read_statements(session, row, ledger.current_statements(session, row.id))
     moved = differences(statements, compute(ctx, session, row))
     if moved:
         first = moved[0]

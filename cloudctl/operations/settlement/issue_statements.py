@@ -22,6 +22,7 @@ from metering.settlement import store as ledger
 from metering.settlement.comparison import differences
 from metering.settlement.keeping import rehash
 from metering.settlement.model import Act, Line, PeriodState, StatementState
+from metering.settlement.reading import read_statements
 from metering.settlement.tables import PeriodRow, StatementRow
 
 
@@ -76,7 +77,7 @@ def _require_fresh(ctx: Context, session: Session, period: PeriodRow, drafted: l
     """A unit is never sent what the evidence no longer says."""
     keys = {(row.unit_code, row.provider) for row in drafted}
     drafts = [draft for draft in compute(ctx, session, period) if (draft.unit, draft.provider) in keys]
-    moved = differences(ledger.read_statements(session, period, drafted), drafts)
+    moved = differences(read_statements(session, period, drafted), drafts)
     if moved:
         raise Refused(
             "The evidence has changed since {period} was drafted ({count} difference(s)).",

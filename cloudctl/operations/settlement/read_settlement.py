@@ -18,6 +18,7 @@ from cloudctl.operations.settlement.deem_statements import deem_statements
 from cloudctl.operations.settlement.settlement_acts import READERS, month
 from metering.settlement import store as ledger
 from metering.settlement.model import Dispute, Line, Period, PeriodState, Signature, Statement, StatementState
+from metering.settlement.reading import period_state, read_period
 from policies.funding.store import holds_in_force
 
 HOUR_US = 3_600_000_000
@@ -36,7 +37,7 @@ def list_settlements(ctx: Context) -> list[dict[str, Any]]:
             rows.append(
                 {
                     "period": row.period,
-                    "state": str(ledger.period_state(row, [StatementState(s.state) for s in statements])),
+                    "state": str(period_state(row, [StatementState(s.state) for s in statements])),
                     "statements": len(statements),
                     "total": yuan_text(sum(s.total_fen for s in statements)),
                     "currency": ctx.site.currency,
@@ -83,7 +84,7 @@ def read_settlement(ctx: Context, period: str) -> Period:
     with ctx.reading() as session:
         if ledger.find_period(session, period) is None:
             return Period(period, PeriodState.OPEN, starts, ends, 0, ())
-        found = ledger.read_period(session, period)
+        found = read_period(session, period)
     mine = tuple(statement for statement in found.statements if _may_read(ctx, statement.unit))
     if len(mine) == len(found.statements):
         return found

@@ -17,6 +17,7 @@ from cloudctl.operations.settlement.settlement_acts import (
 )
 from cloudctl.operations.settlement.settlement_notices import tell_upheld
 from metering.settlement import store as ledger
+from metering.settlement.acts_store import dispute_rows
 from metering.settlement.keeping import keep_drafts, next_revision
 from metering.settlement.model import Act, PeriodState, StatementState
 from metering.settlement.tables import StatementRow
@@ -82,7 +83,7 @@ def _require_reason(ctx: Context, reason: str) -> None:
 
 
 def _answer(ctx: Context, session: Session, row: StatementRow, answer: tuple[Act, str]) -> None:
-    for dispute in ledger.dispute_rows(session, [row.id]):
+    for dispute in dispute_rows(session, [row.id]):
         if dispute.answer is None:
             dispute.answer, dispute.answer_reason = answer
             dispute.answered_by, dispute.answered_at = ctx.actor.login, ctx.clock.now()

@@ -13,6 +13,7 @@ from cloudctl.core.identity import Role, job_actor
 from cloudctl.operations.context import Context
 from metering.samples.store import FOLDER, SampleStore
 from metering.settlement import store as ledger
+from metering.settlement.acts_store import signature_rows
 from metering.settlement.keeping import period_hash
 from metering.settlement.model import Act, PeriodState, StatementState
 from metering.settlement.tables import PeriodRow, SignatureRow, StatementRow
@@ -108,7 +109,7 @@ class Signers:
     def __init__(self, session: Session, period: PeriodRow) -> None:
         whose = {row.id: (row.unit_id, row.provider) for row in ledger.all_statements(session, period.id)}
         self._acts: dict[tuple[int, str] | None, set[tuple[str, str]]] = {None: set()}
-        for row in ledger.signature_rows(session, period.id):
+        for row in signature_rows(session, period.id):
             key = whose[row.statement_id] if row.statement_id is not None else None
             self._acts.setdefault(key, set()).add((row.act, row.login))
 

@@ -13,10 +13,12 @@ from cloudctl.operations.context import Context
 from cloudctl.operations.settlement.close_period import present_hash
 from cloudctl.operations.settlement.settlement_acts import READERS, STATES, month, sample_store
 from metering.settlement import store as ledger
+from metering.settlement.acts_store import closing_entry, evidence_rows
 from metering.settlement.comparison import Difference, differences
 from metering.settlement.drafting import draft_month, read_estate, terms_of
 from metering.settlement.evidence import Piece, Source, gather, seal_hash
 from metering.settlement.model import PeriodState, Statement
+from metering.settlement.reading import read_statements
 from metering.settlement.tables import EvidenceRow, PeriodRow, TariffRow
 from metering.store import live_files
 from metering.tariffs import PriceBook, Tariff
@@ -63,14 +65,14 @@ def verify_period(ctx: Context, period: str) -> Verification:
     month(ctx, period)
     with ctx.reading() as session:
         row = ledger.get_period(session, period)
-        closing = ledger.closing_entry(session, period)
+        closing = closing_entry(session, period)
         if row.state != PeriodState.CLOSED and closing is None:
             raise Refused("The month {period} is {state}.", period=period, state=STATES[row.state])
-        sealed = ledger.evidence_rows(session, row.id)
+        sealed = evidence_rows(session, row.id)
         findings = [*_seal_findings(session, row, sealed), *_piece_findings(ctx, session, row, sealed)]
         statements, lines = 0, 0
         try:
-            stored = ledger.read_statements(session, row, ledger.current_statements(session, row.id))
+            stored = read_statements(session, row, ledger.current_statements(session, row.id))
             statements, lines = len(stored), sum(len(statement.lines) for statement in stored)
             findings += _line_findings(ctx, session, (row, sealed), stored)
         except UNREADABLE as failure:
@@ -99,7 +101,7 @@ def _seal_findings(session: Session, row: PeriodRow, sealed: Sequence[EvidenceRo
         reckoned = ""
     if reckoned != row.seal_hash:
         yield Finding("seal", row.period, "changed", "evidence")
-    closing = ledger.closing_entry(session, row.period)
+    closing = closing_entry(session, row.period)
     if closing is None or closing.get("seal") != row.seal_hash or closing.get("algorithm") != algorithm:
         yield Finding("seal", row.period, "missing" if closing is None else "changed", "audit")
     chain = audit.verify(session)

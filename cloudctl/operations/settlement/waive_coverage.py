@@ -7,6 +7,7 @@ from cloudctl.core.identity import Role
 from cloudctl.operations.context import Context
 from cloudctl.operations.settlement.settlement_acts import acting_role, month, require_period
 from metering.settlement import store as ledger
+from metering.settlement.acts_store import waiver_rows
 from metering.settlement.model import PeriodState
 from metering.settlement.tables import WaiverRow
 from metering.tariffs import Item
@@ -38,9 +39,7 @@ def waive_coverage(ctx: Context, period: str, vm: str, item: Item, reason: str) 
         if row is not None:
             require_period(session, row, PeriodState.DRAFTED, PeriodState.ISSUED)
         machine = find_vm(session, vm)
-        signed = {
-            w.login for w in ledger.waiver_rows(session, period) if (w.vm_id, w.item) == (machine.id, item)
-        }
+        signed = {w.login for w in waiver_rows(session, period) if (w.vm_id, w.item) == (machine.id, item)}
         if ctx.actor.login in signed:
             raise Refused("{login} has waived this already; a second person must.", login=ctx.actor.login)
         session.add(
