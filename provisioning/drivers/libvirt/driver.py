@@ -22,12 +22,13 @@ from provisioning.drivers.libvirt.archive import Archive
 from provisioning.drivers.libvirt.definition import Found
 from provisioning.drivers.libvirt.failures import HostSilent
 from provisioning.drivers.libvirt.host import Answers, Host, answers, turns
+from provisioning.drivers.libvirt.interrupted import is_leaving
 from provisioning.drivers.libvirt.options import HostSettings, Image, Nic, Settings
 from provisioning.drivers.libvirt.readings import read_host
 from provisioning.drivers.libvirt.sdk import require_sdk
 from provisioning.drivers.libvirt.sight import measurement, observation
 from provisioning.drivers.libvirt.survey import look
-from provisioning.drivers.libvirt.whereabouts import Whereabouts
+from provisioning.drivers.libvirt.whereabouts import Standing, Whereabouts
 from provisioning.drivers.libvirt.workplace import Workplace
 from provisioning.host_details import HostDetails
 from provisioning.model import (
@@ -181,8 +182,11 @@ class LibvirtDriver:
     def _migrate(self, step: Step) -> Applied:
         target = str((step.after or {}).get("host"))
         self._require_host(target)
-        there = self._whereabouts(step).require()
+        seen = self._whereabouts(step)
+        there = seen.require()
         if there.host == target:
+            for other in seen.others:
+                self._clear_away(step.vm_id, other.host, other.found, even_halted=there.is_running)
             return self._on(target, lambda place: movement.arrived(place, place.again(there.found)))
         with turns(self._hosts[there.host], self._hosts[target]):
             goal = self._on(target, lambda place: movement.made_ready(place, there.found))
@@ -213,11 +217,16 @@ class LibvirtDriver:
         self._archive.leave_behind(step.vm_id, dead)
         return self._on(target, lambda place: movement.evacuate(place, step))
 
-    def _clear_away(self, vm_id: int, host: str, there: Found) -> None:
-        """What is left of a machine on a host that it has left: the definition, never the disks."""
+    def _clear_away(self, vm_id: int, host: str, there: Found, *, even_halted: bool = False) -> None:
+        """What is left of a machine on a host that it has left: the definition, never the disks.
+
+        even_halted: a guest too that a move has halted, for it runs elsewhere since.
+        """
 
         def clear(place: Workplace) -> None:
             stale = place.again(there).domain
+            if even_halted and is_leaving(stale):
+                stale.destroy()
             if stale.isActive():
                 raise Refused(
                     "{name} runs on host {host} too: power one of the two off by hand.",
@@ -238,9 +247,9 @@ class LibvirtDriver:
             raise Refused("The cloud has another machine of the name {name}.", name=step.name)
 
     def _whereabouts(self, step: Step) -> Whereabouts:
-        told = self._each(lambda place: place.find_named(step.vm_id, step.name))
+        told = self._each(lambda place: Standing.of(place.find_named(step.vm_id, step.name)))
         if not any(told.answered.values()):
-            told = self._each(lambda place: place.find_renamed(step.vm_id))
+            told = self._each(lambda place: Standing.of(place.find_renamed(step.vm_id)))
         return Whereabouts.of(step, told.answered, told.silent, self._archive.remnants())
 
     def _require_host(self, code: str) -> None:

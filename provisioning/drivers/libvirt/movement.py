@@ -7,6 +7,7 @@ from xml.etree import ElementTree as ET
 from cloudctl.core.errors import Refused
 from provisioning.drivers.libvirt.definition import Found, found, read_definition
 from provisioning.drivers.libvirt.domain_xml import with_marks
+from provisioning.drivers.libvirt.interrupted import await_letting_go, is_leaving
 from provisioning.drivers.libvirt.marks import RUNNING, namespaced
 from provisioning.drivers.libvirt.power import cycle_down, cycle_up, is_by_force, marks_of_ours
 from provisioning.drivers.libvirt.removal import forget
@@ -26,6 +27,9 @@ def made_ready(place: Workplace, there: Found) -> Workplace:
     """
     definition = there.definition
     stale = place.named(definition.name)
+    if stale is not None and stale.UUIDString() == definition.uuid:
+        await_letting_go(stale, definition.name, place.host)
+        stale = place.named(definition.name)
     if stale is not None:
         if stale.UUIDString() != definition.uuid or stale.isActive():
             raise Refused("The cloud has another machine of the name {name}.", name=definition.name)
@@ -51,6 +55,8 @@ def _require_disks(place: Workplace, name: str, disks: Any) -> None:
 def migrate(source: Workplace, target: Workplace, there: Found, step: Step) -> Applied:
     """On the source's thread. The client holds both ends, so the hosts need not log in to one another."""
     libvirt, domain = sdk(), there.domain
+    if is_leaving(domain):
+        domain.resume()
     if domain.isActive() and not step.is_live:
         cycle_down(source, there, by_force=is_by_force(source, step))
     flags = libvirt.VIR_MIGRATE_PERSIST_DEST | libvirt.VIR_MIGRATE_UNDEFINE_SOURCE

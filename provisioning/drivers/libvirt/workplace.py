@@ -10,6 +10,7 @@ from cloudctl.core.quantity import Size, total
 from provisioning.drivers.libvirt.archive import Archive
 from provisioning.drivers.libvirt.definition import Found, found
 from provisioning.drivers.libvirt.failures import is_missing
+from provisioning.drivers.libvirt.interrupted import is_arriving
 from provisioning.drivers.libvirt.marks import Marks, marks_of, write_marks
 from provisioning.drivers.libvirt.options import HostSettings, Settings
 from provisioning.drivers.libvirt.sdk import sdk
@@ -39,13 +40,13 @@ class Workplace:
     def find_named(self, vm_id: int, name: str) -> Found | None:
         """Our machine on this host by its name, which is one question."""
         domain = self.named(name)
-        return found(domain) if domain is not None and _is_marked(domain, vm_id) else None
+        return _ours(domain, vm_id) if domain is not None else None
 
     def find_renamed(self, vm_id: int) -> Found | None:
         """A question per domain: for a machine that somebody gave another name."""
         for domain in self.connection.listAllDomains(0):
-            if _is_marked(domain, vm_id):
-                return found(domain)
+            if (there := _ours(domain, vm_id)) is not None:
+                return there
         return None
 
     def named(self, name: str) -> Any:
@@ -91,6 +92,12 @@ class Workplace:
         return Applied(at or self.clock.now(), there.definition.uuid, self.host)
 
 
-def _is_marked(domain: Any, vm_id: int) -> bool:
-    marks = marks_of(domain)
-    return marks is not None and marks.vm_id == vm_id
+def _ours(domain: Any, vm_id: int) -> Found | None:
+    """None also for one that is still on its way here, for it stands elsewhere; and one that went while we looked."""
+    try:
+        marks = None if is_arriving(domain) else marks_of(domain)
+        return found(domain) if marks is not None and marks.vm_id == vm_id else None
+    except sdk().libvirtError as error:
+        if is_missing(error):
+            return None
+        raise
