@@ -10,6 +10,7 @@ from cloudctl.operations.machines.plan_change import opened_drivers
 from cloudctl.operations.machines.plan_vm import active_vm
 from provisioning.driver import Consoled
 from provisioning.model import Console
+from provisioning.store import get_pool
 
 
 def open_console(ctx: Context, name: str) -> Console:
@@ -19,7 +20,14 @@ def open_console(ctx: Context, name: str) -> Console:
     with opened_drivers(ctx, [row.pool_id]) as drivers:
         driver = drivers[row.pool_id]
         if not isinstance(driver, Consoled):
-            raise Refused("The pool of {name} gives no consoles.", name=name)
+            with ctx.reading() as session:
+                pool = get_pool(session, row.pool_id)
+            raise Refused(
+                "Pool {pool} gives no console of {name}: its driver “{driver}” has none.",
+                pool=pool.code,
+                name=name,
+                driver=pool.driver,
+            )
         found = driver.console(row.id)
     with ctx.writing() as session:
         ctx.record(session, "vm.console", name, kind=found.kind)

@@ -68,7 +68,7 @@ def plan_undrain(ctx: Context, code: str, *, back: bool = False) -> HostPlan:
         if (host.closed or {}).get("fenced"):
             if not is_told:
                 _require_answer(pool, host, seen)
-            left = tuple(_cleared(session, pool, host, seen))
+            left = tuple(_cleared(ctx, session, pool, host, seen))
             return HostPlan(_name(pool, host), left, clears=bool(left))
         return _return(ctx, session, pool, host, seen) if back else HostPlan(_name(pool, host), ())
 
@@ -155,7 +155,7 @@ def _readmit(ctx: Context, code: str) -> None:
             driver.readmit(host.code)
 
 
-def _cleared(session: Session, pool: PoolRow, host: HostRow, seen: Seen) -> list[Step]:
+def _cleared(ctx: Context, session: Session, pool: PoolRow, host: HostRow, seen: Seen) -> list[Step]:
     told = {fault.vm_id for fault in seen.observation.faults if fault.host == host.code and fault.is_double}
     left = told | by_id(seen.observation, host.code).keys()
     ours = vms(session, pool_id=pool.id, states=["active", "shelved"])
@@ -164,7 +164,7 @@ def _cleared(session: Session, pool: PoolRow, host: HostRow, seen: Seen) -> list
         for row in ours
         if row.host != host.code and row.id in left
     ]
-    require_capabilities(pool, steps, seen.capabilities)
+    require_capabilities(ctx, pool, steps, seen.capabilities)
     return steps
 
 

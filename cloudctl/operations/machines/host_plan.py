@@ -105,7 +105,7 @@ def fitted(
 
     closed, opened: hosts seen as such, whatever their rows say. keeps_grants: room of granted requests stays reserved.
     """
-    require_capabilities(pool, steps, seen.capabilities)
+    require_capabilities(ctx, pool, steps, seen.capabilities)
     room = promises(session, pool, seen.observation)
     room.draining = ({*room.draining} | {*closed}) - {*opened}
     if keeps_grants:

@@ -107,7 +107,7 @@ def lay_out(
     for pool_id, facts in seen.items():
         pool = get_pool(session, pool_id)
         own = [step for step in owned if machines[step.vm_id].pool_id == pool_id]
-        require_capabilities(pool, own, facts.capabilities)
+        require_capabilities(ctx, pool, own, facts.capabilities)
         if Capability.ORDER not in facts.capabilities:
             of_systems = {vm_id: row.system_id for vm_id, row in machines.items()}
             room = promises(session, pool, facts.observation)
@@ -273,7 +273,9 @@ def _wrong_state(step: Step, state: str) -> Refused:
     return Refused("{name} was made already.", name=step.name)
 
 
-def require_capabilities(pool: PoolRow, steps: Sequence[Step], can: frozenset[Capability]) -> None:
+def require_capabilities(
+    ctx: Context, pool: PoolRow, steps: Sequence[Step], can: frozenset[Capability]
+) -> None:
     """Refused when the pool's driver lacks what a step needs; what is ordered from others needs nothing."""
     if Capability.ORDER in can:
         return
@@ -284,7 +286,7 @@ def require_capabilities(pool: PoolRow, steps: Sequence[Step], can: frozenset[Ca
                 pool=pool.code,
                 name=step.name,
                 driver=pool.driver,
-                capability=required_capability(step).value,
+                capability=ctx.texts.label("capability", required_capability(step)),
             )
 
 

@@ -102,9 +102,13 @@ def plan_retire(ctx: Context, name: str, *, at_once: bool = False) -> ChangePlan
             ctx, [*_stopped(row, seen), delete_step(row.id, name, last_size(ctx, row), row.host)]
         )
     if Capability.SHELVE not in seen.capabilities:
+        with ctx.reading() as session:
+            pool = get_pool(session, row.pool_id)
         raise Refused(
-            "The pool of {name} cannot put machines aside.",
+            "Pool {pool} cannot put {name} aside: its driver “{driver}” keeps nothing that is off.",
+            pool=pool.code,
             name=name,
+            driver=pool.driver,
             hint=Message("Delete it for good with --now."),
         )
     return plan_change(ctx, [*_stopped(row, seen), shelve_step(row.id, name)])

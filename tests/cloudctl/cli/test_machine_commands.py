@@ -9,6 +9,7 @@ from cloudctl.operations.machines.change_lock import held_change
 from cloudctl.operations.machines.execute_change import begin_change, change_machines
 from cloudctl.operations.machines.plan_change import opened_drivers
 from cloudctl.operations.machines.show_change import list_changes
+from provisioning.drivers.embedded import EmbeddedDriver
 from provisioning.drivers.embedded.faults import Faults, StepFault, write_faults
 from provisioning.steps import create_step, delete_step, resize_step
 from tests.provisioning.estate import HALF, SMALL, build_estate, declared_vm, planned_vm
@@ -223,6 +224,22 @@ def second_try(ctx, run_cli):
     refused = run_cli(ctx.home, "vm", "resize", "m", "--vcpus", "2", "--yes")
     assert refused.exit_code == 5
     return refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("en", ("lab", "“embedded”", "lacks “migrate”")), ("zh_CN", ("lab", "“embedded”", "不具备“迁移”能力"))],
+)
+def test_what_a_driver_cannot_do_is_refused_with_its_name_and_the_verb(
+    ctx, estate, run_cli, monkeypatch, language, words
+):
+    monkeypatch.setattr(EmbeddedDriver, "capabilities", frozenset())
+    for command in (["vm", "migrate", "m"], ["host", "drain", "n1"]):
+        told = run_cli(ctx.home, "--lang", language, *command, "--yes")
+        assert told.exit_code == 5 and all(word in told.stderr for word in words), told.stderr
+    for command in (["vm", "console", "p"], ["vm", "retire", "m"]):
+        told = run_cli(ctx.home, "--lang", language, *command)
+        assert told.exit_code == 5 and ("“external”" in told.stderr or "“embedded”" in told.stderr)
 
 
 def test_a_change_that_fails_says_what_it_undid_and_in_which_order(ctx, estate, run_cli):
