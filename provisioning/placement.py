@@ -57,7 +57,17 @@ def place(wishes: Iterable[Wish], hosts: Sequence[HostLoad], overcommit: Overcom
     """
     rooms = [_Room(host, overcommit) for host in hosts]
     order = sorted((room.rank(), room) for room in rooms if not room.closed)
-    return [_take(wish, order, rooms).code for wish in wishes]
+    shared = frozenset[str]().union(*(host.facts.shared_tiers for host in hosts))
+    placed = []
+    for wish in wishes:
+        room = _take(wish, order, rooms)
+        placed.append(room.code)
+        common = {tier: gib for tier, gib in wish.size.storage_gib.items() if tier in shared}
+        if common:
+            for other in rooms:
+                if other is not room:
+                    other.storage_gib.subtract(common)
+    return placed
 
 
 def why_not(size: Size, host: HostLoad, overcommit: Overcommit) -> Problem | None:

@@ -1,7 +1,7 @@
 """What is promised on each host: the machines it has, and those that changes under way will put there. Pure."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from cloudctl.core.errors import Problem, Refused
@@ -9,6 +9,8 @@ from cloudctl.core.quantity import Size, total
 from provisioning.model import HostFacts, Step, StepKind
 from provisioning.placement import HostLoad, Overcommit, Wish, no_room, place, why_not
 from provisioning.steps import wanted_size
+
+NOTHING = Size(0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +33,26 @@ class Promises:
     taken: list[Promise] = field(default_factory=list)
 
     def loads(self, without: int | None = None) -> list[HostLoad]:
-        """Per host what is promised, one machine left out if it is to be seen elsewhere or in another size."""
+        """Per host what is promised, one machine left out if it is to be seen elsewhere or in another size.
+
+        Of storage that all hosts share, what is promised anywhere is promised on each.
+        """
         by_host: dict[str, list[Promise]] = {}
         for promise in self.taken:
             if without is None or promise.vm_id != without:
                 by_host.setdefault(promise.host, []).append(promise)
-        return [self._load(facts, by_host.get(facts.code, [])) for facts in self.hosts]
+        sizes = {host: total(promise.size for promise in promises) for host, promises in by_host.items()}
+        anywhere = total(sizes.values())
+        return [self._load(facts, by_host.get(facts.code, []), sizes, anywhere) for facts in self.hosts]
 
-    def _load(self, facts: HostFacts, promises: Sequence[Promise]) -> HostLoad:
+    def _load(
+        self, facts: HostFacts, promises: Sequence[Promise], sizes: Mapping[str, Size], anywhere: Size
+    ) -> HostLoad:
         systems = Counter(promise.system for promise in promises)
-        size = total(promise.size for promise in promises)
+        size = sizes.get(facts.code, NOTHING)
+        if facts.shared_tiers:
+            shared = {tier: anywhere.storage_gib.get(tier, 0) for tier in facts.shared_tiers}
+            size = replace(size, storage_gib={**size.storage_gib, **shared})
         return HostLoad(facts, facts.code in self.draining, size, systems)
 
     def lay_out(self, steps: Sequence[Step], systems: dict[int, int]) -> list[Step]:

@@ -1,31 +1,47 @@
 """Migration surveys added up, and when the pools they are planned for will be full. Pure."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 
-METERS = ("vcpus", "memory_mib", "storage_gib")
+# The tier of storage that nobody has chosen one for: it counts in the sum of all tiers alone.
+ANY_TIER = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Amounts:
-    """vCPUs, MiB and GiB of any number of machines; what is left may be below 0."""
+    """vCPUs, MiB, and GiB by tier, of any number of machines; what is left may be below 0."""
 
     vcpus: int = 0
     memory_mib: int = 0
-    storage_gib: int = 0
+    storage_gib: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def storage_total_gib(self) -> int:
+        return sum(self.storage_gib.values())
 
     def plus(self, other: "Amounts") -> "Amounts":
-        return Amounts(*(getattr(self, meter) + getattr(other, meter) for meter in METERS))
+        tiers = sorted({*self.storage_gib, *other.storage_gib})
+        return Amounts(
+            self.vcpus + other.vcpus,
+            self.memory_mib + other.memory_mib,
+            {tier: self.storage_gib.get(tier, 0) + other.storage_gib.get(tier, 0) for tier in tiers},
+        )
 
     def minus(self, other: "Amounts") -> "Amounts":
-        return Amounts(*(getattr(self, meter) - getattr(other, meter) for meter in METERS))
+        return self.plus(other.times(-1))
 
     def times(self, count: int) -> "Amounts":
-        return Amounts(*(getattr(self, meter) * count for meter in METERS))
+        storage = {tier: gib * count for tier, gib in self.storage_gib.items()}
+        return Amounts(self.vcpus * count, self.memory_mib * count, storage)
 
-    def as_json(self) -> dict[str, int]:
-        return {meter: getattr(self, meter) for meter in METERS}
+    def as_json(self) -> dict[str, object]:
+        return {
+            "vcpus": self.vcpus,
+            "memory_mib": self.memory_mib,
+            "storage_gib": self.storage_total_gib,
+            "tiers_gib": {tier: gib for tier, gib in self.storage_gib.items() if tier != ANY_TIER},
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +102,7 @@ class Month:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """full_in: the first month whose plans no longer fit; meters: what there is too little of then."""
+    """full_in: the first month whose plans no longer fit; meters: what there is too little of then, tiers by name."""
 
     pool: str
     free: Amounts | None
@@ -123,8 +139,10 @@ def month_of(line: SurveyLine) -> str:
 
 
 def short_of(left: Amounts) -> tuple[str, ...]:
-    """Of what there is less than nothing."""
-    return tuple(meter for meter in METERS if getattr(left, meter) < 0)
+    """Of what there is less than nothing: meters, the sum of all storage, and tiers by name."""
+    meters = {"vcpus": left.vcpus, "memory_mib": left.memory_mib, "storage_gib": left.storage_total_gib}
+    tiers = {tier: gib for tier, gib in left.storage_gib.items() if tier != ANY_TIER}
+    return tuple(name for name, amount in (*meters.items(), *tiers.items()) if amount < 0)
 
 
 def added_up(amounts: Iterable[Amounts]) -> Amounts:

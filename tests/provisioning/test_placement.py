@@ -134,3 +134,14 @@ def test_placing_is_a_function_of_its_arguments(wishes, hosts, overcommit):
             return str(refusal)
 
     assert outcome(hosts) == outcome(list(reversed(hosts)))
+
+
+def test_storage_that_all_hosts_share_is_promised_once():
+    facts = [HostFacts(code, True, 16, 32768, {"san": 100, "ssd": 100}, frozenset({"san"})) for code in "ab"]
+    hosts = [HostLoad(each) for each in facts]
+    large = [Wish(name, 1, Size(2, 4096, {"san": 60})) for name in ("m", "n")]
+    assert place(large[:1], hosts, FOURFOLD) == ["a"]
+    with pytest.raises(Refused):
+        place(large, hosts, FOURFOLD)
+    own = [Wish(name, 1, Size(2, 4096, {"ssd": 60})) for name in ("m", "n")]
+    assert place(own, hosts, FOURFOLD) == ["a", "b"]

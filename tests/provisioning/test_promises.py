@@ -61,3 +61,14 @@ def test_a_host_that_is_not_of_the_pool_is_refused():
 def test_a_host_asked_for_by_name_must_have_room():
     with pytest.raises(Refused, match="No host can take m"):
         pool(Promise(1, "a", 1, Size(4, 10000))).lay_out([create_step(2, "m", SIZE, host="a")], {2: 1})
+
+
+def test_what_is_promised_of_shared_storage_is_promised_on_every_host():
+    hosts = [HostFacts(code, True, 8, 8192, {"san": 100, "ssd": 100}, frozenset({"san"})) for code in "ab"]
+    taken = [
+        Promise(1, "a", 1, Size(1, 1024, {"san": 40, "ssd": 7})),
+        Promise(2, "b", 1, Size(1, 1024, {"san": 5})),
+    ]
+    promised = Promises(hosts, (), Overcommit(), taken)
+    assert [load.promised.storage_gib for load in promised.loads()] == [{"san": 45, "ssd": 7}, {"san": 45}]
+    assert [load.promised.storage_gib["san"] for load in promised.loads(without=1)] == [5, 5]

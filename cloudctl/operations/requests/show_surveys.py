@@ -7,13 +7,13 @@ from sqlalchemy.orm import Session
 from cloudctl.core.errors import Unreachable
 from cloudctl.operations.context import Context
 from cloudctl.operations.machines.plan_change import opened_drivers, promises
+from cloudctl.operations.requests.free_room import free_room
 from cloudctl.operations.requests.request_steps import may_see_all
 from cloudctl.operations.requests.reserved_room import reserve_granted
 from policies.requests.store import surveys
-from policies.requests.survey import Amounts, Forecast, SurveyLine, forecast, survey_totals
+from policies.requests.survey import ANY_TIER, Amounts, Forecast, SurveyLine, forecast, survey_totals
 from policies.requests.tables import SurveyRow
 from provisioning.model import Capability
-from provisioning.promises import Promises
 from provisioning.store import pool_codes, pools
 from provisioning.tables import PoolRow
 
@@ -95,7 +95,8 @@ def _lines(session: Session) -> list[SurveyLine]:
 
 
 def _line(row: SurveyRow, system: str, unit: str, pool: str) -> SurveyLine:
-    each = Amounts(row.vcpus, row.memory_mib, row.storage_gib)
+    storage = {row.tier or ANY_TIER: row.storage_gib} if row.storage_gib else {}
+    each = Amounts(row.vcpus, row.memory_mib, storage)
     return SurveyLine(unit, system, pool, row.count, each, row.bandwidth_mbps, row.planned_for)
 
 
@@ -110,18 +111,4 @@ def _free(ctx: Context, session: Session, pool: PoolRow) -> Amounts | None:
         return None
     promised = promises(session, pool, observation)
     reserve_granted(session, pool, promised, ctx.clock.now())
-    return _left(promised)
-
-
-def _left(promised: Promises) -> Amounts:
-    free = Amounts()
-    for load in promised.loads():
-        if load.facts.is_up and not load.is_draining:
-            room = Amounts(
-                int(load.facts.vcpus * promised.overcommit.cpu),
-                int(load.facts.memory_mib * promised.overcommit.memory),
-                sum(load.facts.storage_gib.values()),
-            )
-            taken = load.promised
-            free = free.plus(room).minus(Amounts(taken.vcpus, taken.memory_mib, taken.storage_total_gib))
-    return free
+    return free_room(promised)

@@ -73,7 +73,8 @@ class LibvirtDriver:
         self.max_parallel = max(len(self._hosts), 1)
 
     def observe(self) -> Observation:
-        told = self._ask_all(lambda host: partial(look, code=host.code, pools=self._settings.tiers))
+        tiers, is_shared = self._settings.tiers, self._settings.shared_storage
+        told = self._ask_all(lambda host: partial(look, code=host.code, pools=tiers, is_shared=is_shared))
         return observation(told.answered, told.silent, self._archive.remnants())
 
     def measure(self) -> Measurement:

@@ -2,7 +2,7 @@
 
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -35,10 +35,13 @@ class HostView:
     sightings: tuple[Sighting, ...]
 
 
-def look(connection: Any, code: str, pools: Mapping[str, str]) -> HostView:
+def look(connection: Any, code: str, pools: Mapping[str, str], *, is_shared: bool = False) -> HostView:
+    """is_shared: all hosts of the pool see the same storage."""
     tiers = read_tiers(connection, pools, code)
     sightings = tuple(_sightings(connection, code, tiers))
-    return HostView(host_facts(connection, code, tiers), sightings)
+    facts = host_facts(connection, code, tiers)
+    shared = frozenset(facts.storage_gib) if is_shared else frozenset[str]()
+    return HostView(replace(facts, shared_tiers=shared), sightings)
 
 
 def host_facts(connection: Any, code: str, tiers: Tiers) -> HostFacts:

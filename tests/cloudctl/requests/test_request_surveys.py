@@ -65,7 +65,12 @@ def test_a_survey_is_taken_in_added_up_and_forecast(call, form):
     assert nat["vcpus"] == 288
     lab, pub = call("forecast", "-o", "json")
     # Three hosts of 32 cores promised four times, 64 GiB once, 4000 GiB: 384 vCPUs, 192 GiB, 12000 GiB.
-    assert lab["free"] == {"vcpus": 384, "memory_mib": 196608, "storage_gib": 12000}
+    assert lab["free"] == {
+        "vcpus": 384,
+        "memory_mib": 196608,
+        "storage_gib": 12000,
+        "tiers_gib": {"ssd": 12000},
+    }
     assert (lab["full_in"], lab["short_of"]) == ("2027-05", ["memory_mib"])
     assert [month["month"] for month in lab["months"]] == ["2027-01", "2027-03", "2027-05"]
     assert (pub["free"], pub["full_in"]) == (None, None)
