@@ -58,7 +58,10 @@ def plan_resize(
     storage_gib: Mapping[str, int] | None = None,
     is_live: bool = True,
 ) -> ChangePlan:
-    """What is not given stays; storage per tier. Refused when nothing would change, and when a disk would shrink."""
+    """What is not given stays; storage per tier. Refused when nothing would change, and when a disk would shrink.
+
+    A machine that got another size behind our back is given the one it holds.
+    """
     row = active_vm(ctx, name)
     before = held_size(ctx, row)
     after = Size(
@@ -67,7 +70,7 @@ def plan_resize(
         {**before.storage_gib, **(storage_gib or {})},
     )
     if after == before:
-        raise Refused("{name} has that size already.", name=name)
+        before = _strayed_size(ctx, row, before)
     with ctx.reading() as session:
         is_ours = get_pool(session, row.pool_id).driver != "external"
     if is_ours and any(after.storage_gib[tier] < gib for tier, gib in before.storage_gib.items()):
@@ -76,10 +79,13 @@ def plan_resize(
 
 
 def plan_migrate(ctx: Context, name: str, host: str | None = None) -> ChangePlan:
-    """To the host named, or to the best other one. Refused when it stands there."""
+    """To the host named, or to the best other one. Refused when it stands there.
+
+    Where it went by itself, or by somebody else's hand, is such a host: the ledger follows.
+    """
     row, machine = _looked_up(ctx, name)
     present = machine.host if machine else row.host
-    if host is not None and host == present:
+    if host is not None and host == present == row.host:
         raise Refused("{name} stands on {host} already.", name=name, host=host)
     is_running = machine is not None and machine.state == MachineState.RUNNING
     return plan_change(ctx, [migrate_step(row.id, name, present, host, is_live=is_running)])
@@ -144,6 +150,14 @@ def held_size(ctx: Context, row: VmRow) -> Size:
     if held is None:
         raise Refused("{name} holds nothing.", name=row.name)
     return size_of(held)
+
+
+def _strayed_size(ctx: Context, row: VmRow, held: Size) -> Size:
+    """The size that its cloud shows instead of the one it holds. Refused when it is that one."""
+    machine = seen_pool(ctx, row.pool_id).machine(row)
+    if machine is None or machine.size == held:
+        raise Refused("{name} has that size already.", name=row.name)
+    return machine.size
 
 
 def _looked_up(ctx: Context, name: str) -> tuple[VmRow, Machine | None]:

@@ -278,6 +278,38 @@ def test_a_change_is_rolled_back(ctx, estate, run_cli):
     assert run_cli(ctx.home, "change", "rollback", "1", "--dry-run").exit_code == 0
 
 
+def test_what_was_changed_behind_our_back_is_taken_back_or_taken_over(ctx, estate, run_cli):
+    def behind_our_back(change):
+        with opened_drivers(ctx, [estate.lab]) as drivers, drivers[estate.lab]._store.writing() as connection:
+            connection.execute(f"UPDATE machine SET {change}")
+
+    def drift():
+        return [
+            row["kind"] for row in json.loads(run_cli(ctx.home, "inventory", "drift", "-o", "json").stdout)
+        ]
+
+    held = json.loads(run_cli(ctx.home, "vm", "show", "m", "-o", "json").stdout)["history"]
+    behind_our_back("vcpus = 8")
+    assert drift() == ["other_size"]
+    assert run_cli(ctx.home, "vm", "resize", "m", "--vcpus", "4", "--yes").exit_code == 0, (
+        "back to what it holds"
+    )
+    assert (drift(), json.loads(run_cli(ctx.home, "vm", "show", "m", "-o", "json").stdout)["history"]) == (
+        [],
+        held,
+    )
+    assert run_cli(ctx.home, "vm", "resize", "m", "--vcpus", "4", "--yes").exit_code == 5
+    behind_our_back("vcpus = 8")
+    assert run_cli(ctx.home, "vm", "resize", "m", "--vcpus", "8", "--yes").exit_code == 0, (
+        "what it has, it holds"
+    )
+    behind_our_back("host = 'n2'")
+    assert drift() == ["other_host"]
+    assert run_cli(ctx.home, "vm", "migrate", "m", "--to", "n2", "--yes").exit_code == 0
+    assert drift() == []
+    assert json.loads(run_cli(ctx.home, "vm", "show", "m", "-o", "json").stdout)["vcpus"] == 8
+
+
 def test_drift_is_found_and_checked(ctx, estate, run_cli):
     assert json.loads(run_cli(ctx.home, "inventory", "drift", "-o", "json").stdout) == []
     assert run_cli(ctx.home, "inventory", "drift", "--check").exit_code == 0
