@@ -7,7 +7,7 @@ from ipaddress import ip_address, ip_network
 from cloudctl.core.errors import Problem, problem
 from cloudctl.core.inventory.draft import Draft, Entry, Key
 from cloudctl.core.inventory.history import faults
-from cloudctl.core.inventory.model import SECTIONS, Pool, Vm
+from cloudctl.core.inventory.model import MAKES_FROM_IMAGES, SECTIONS, Pool, Vm
 
 # section, the key that refers, and the section it refers to
 REFERENCES = (
@@ -78,16 +78,21 @@ def _unknown_references(draft: Draft) -> Iterator[Problem]:
                 yield UNKNOWN[target](entry.place(key), code)
 
 
+# Keys of a pool that only some drivers read.
+_READ_BY: dict[str, tuple[str, ...]] = {
+    "seed": ("embedded",),
+    "traces": ("embedded",),
+    "boot_tier": MAKES_FROM_IMAGES,
+    "cloud": ("openstack",),
+    "libvirt": ("libvirt",),
+    "openstack": ("openstack",),
+}
+
+
 def _pool_problems(draft: Draft) -> Iterator[Problem]:
     for position, pool in enumerate(draft.inventory.pools or ()):
-        for key, driver in (
-            ("seed", "embedded"),
-            ("traces", "embedded"),
-            ("cloud", "openstack"),
-            ("libvirt", "libvirt"),
-            ("openstack", "openstack"),
-        ):
-            if getattr(pool, key) is not None and pool.driver != driver:
+        for key, drivers in _READ_BY.items():
+            if getattr(pool, key) is not None and pool.driver not in drivers:
                 place = draft.place("pools", position, key)
                 yield problem(
                     place,
@@ -95,6 +100,8 @@ def _pool_problems(draft: Draft) -> Iterator[Problem]:
                     key=key,
                     driver=pool.driver,
                 )
+        if pool.boot_tier is not None:
+            yield from _tier_problem(pool, pool.boot_tier, draft.place("pools", position, "boot_tier"))
         if pool.driver == "openstack" and pool.cloud is None:
             yield problem(draft.place("pools", position), "“{name}” is missing.", name="cloud")
 
@@ -185,17 +192,19 @@ def _controlled_problems(draft: Draft, position: int, vm: Vm) -> Iterator[Proble
 def _tier_problems(
     draft: Draft, pool: Pool, section: str, position: int, tiers: dict[str, int], *within: str | int
 ) -> Iterator[Problem]:
-    for tier in tiers if pool.tiers else ():
-        if tier not in pool.tiers:
-            place = draft.place(section, position, *within, "storage_gib", tier)
-            known = ", ".join(pool.tiers)
-            yield problem(
-                place,
-                "Pool {pool} has no storage tier “{tier}” (it has {known}).",
-                pool=pool.code,
-                tier=tier,
-                known=known,
-            )
+    for tier in tiers:
+        yield from _tier_problem(pool, tier, draft.place(section, position, *within, "storage_gib", tier))
+
+
+def _tier_problem(pool: Pool, tier: str, place: str) -> Iterator[Problem]:
+    if pool.tiers and tier not in pool.tiers:
+        yield problem(
+            place,
+            "Pool {pool} has no storage tier “{tier}” (it has {known}).",
+            pool=pool.code,
+            tier=tier,
+            known=", ".join(pool.tiers),
+        )
 
 
 def _role_problems(draft: Draft) -> Iterator[Problem]:

@@ -3,7 +3,7 @@
 import re
 from datetime import date
 from ipaddress import ip_address, ip_network
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, Field, PlainSerializer
@@ -95,6 +95,8 @@ Gib = Annotated[int, Field(ge=1, le=2**30)]
 Ratio = Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)]
 
 DriverName = Literal["embedded", "external", "libvirt", "openstack"]
+# Drivers whose machines have a system disk, made from an image.
+MAKES_FROM_IMAGES = ("libvirt", "openstack")
 SystemStatus = Literal["planned", "migrating", "live", "standby", "retiring"]
 EquipmentKind = Literal["server", "storage", "network", "power", "other"]
 Condition = Literal["working", "aged", "failed", "retired"]
@@ -149,8 +151,14 @@ class Flavor(YamlModel):
     memory_mib: MemoryMib
 
 
+def _first_tier(pool: dict[str, Any]) -> str | None:
+    """Where system disks lie unless it is said: a file's tiers have an order, which a ledger does not keep."""
+    return next(iter(pool.get("tiers", ())), None) if pool.get("driver") in MAKES_FROM_IMAGES else None
+
+
 class Pool(YamlModel):
-    """tiers: storage tier -> where the cloud keeps it; none named: any tier. flavors: the sizes on offer; none: any.
+    """tiers: storage tier -> where the cloud keeps it; none named: any tier. boot_tier: where system disks lie, of a
+    cloud that makes machines from images. flavors: the sizes on offer; none: any.
 
     seed, traces: of a simulated cloud, what its workloads are made of. cloud: a clouds.yaml name. ssh_keys: who may
     log in to machines made here. libvirt, openstack: settings of those drivers.
@@ -162,6 +170,7 @@ class Pool(YamlModel):
     provider: Line | None = None
     overcommit: Overcommit | None = None
     tiers: dict[Code, Line] = Field(default_factory=dict)
+    boot_tier: Code | None = Field(default_factory=_first_tier)
     flavors: tuple[Flavor, ...] = ()
     seed: Annotated[int, Field(ge=0)] | None = None
     traces: Line | None = None

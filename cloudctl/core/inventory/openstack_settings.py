@@ -11,13 +11,12 @@ Seconds = Annotated[int, Field(ge=10, le=86_400)]
 
 
 class OpenStackSettings(YamlModel):
-    """boot_tier: where system disks lie. floating: the network that gives outside addresses. strict_apart: a system's
-    machines never share a host. keeps_quotas: quotas of units' projects follow what these hold. project_role: what
+    """floating: the network that gives outside addresses. strict_apart: a system's machines never share a host.
+    keeps_quotas: quotas of units' projects follow what these hold. project_role: what
     our user is given in a unit's project. deadline_s, measure_s: the longest a step and a sweep may take.
     """
 
     flavor_prefix: Text | None = None
-    boot_tier: Text | None = None
     security_groups: tuple[Text, ...] | None = None
     floating: Text | None = None
     project_prefix: Text | None = None

@@ -204,6 +204,7 @@ def _pool(row: PoolRow) -> Pool:
         provider=row.provider or None,
         overcommit=_built(Overcommit, **overcommit) if overcommit else None,
         tiers=row.options.get("tiers", {}),
+        boot_tier=row.options.get("boot_tier"),
         flavors=tuple(_built(Flavor, **flavor) for flavor in row.options.get("flavors", ())),
         seed=row.options.get("seed"),
         traces=row.options.get("traces"),

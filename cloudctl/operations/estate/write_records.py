@@ -132,6 +132,7 @@ def _fill_pool(_books: Books, row: PoolRow, entry: Pool) -> None:
         include={
             "overcommit",
             "tiers",
+            "boot_tier",
             "flavors",
             "seed",
             "traces",

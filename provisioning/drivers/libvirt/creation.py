@@ -16,7 +16,7 @@ from provisioning.drivers.libvirt.domain_xml import Blueprint, DiskPlan, domain_
 from provisioning.drivers.libvirt.failures import said, translated
 from provisioning.drivers.libvirt.images import Base, CheckedImage, checked_image, ensure_base
 from provisioning.drivers.libvirt.marks import MAKING, RUNNING, Marks, namespaced
-from provisioning.drivers.libvirt.options import Boot, Image, Nic
+from provisioning.drivers.libvirt.options import Boot, Image, Nic, Settings
 from provisioning.drivers.libvirt.removal import remove
 from provisioning.drivers.libvirt.sdk import sdk
 from provisioning.drivers.libvirt.seed import seed_iso
@@ -80,7 +80,7 @@ def create(place: Workplace, wanted: Wanted) -> Applied:
 
 
 def _made(place: Workplace, wanted: Wanted) -> Applied:
-    disks = _disks(place, wanted)
+    disks = disk_plans(place.settings, wanted)
     _require_unused(place, disks)
     base = None
     if wanted.image is not None:
@@ -113,9 +113,9 @@ def _finished(place: Workplace, there: Found) -> Applied:
     return place.applied(there, now)
 
 
-def _disks(place: Workplace, wanted: Wanted) -> tuple[DiskPlan, ...]:
-    """One disk per tier, the pool's first tier first, which is the system disk; then the seed."""
-    step, tiers = wanted.step, place.settings.tiers
+def disk_plans(settings: Settings, wanted: Wanted) -> tuple[DiskPlan, ...]:
+    """One disk per tier, the boot tier's first, which is the system disk; then the seed. Refused for other tiers."""
+    step, tiers, boot = wanted.step, settings.tiers, settings.boot_tier
     unknown = [tier for tier in wanted.size.storage_gib if tier not in tiers]
     if unknown:
         raise Refused("The pool has no storage tier “{tier}”.", tier=unknown[0])
@@ -123,7 +123,7 @@ def _disks(place: Workplace, wanted: Wanted) -> tuple[DiskPlan, ...]:
         raise Refused("{name}: an image needs storage to lie on.", name=step.name)
     disks = [
         data_disk(step.name, step.vm_id, tier, tiers[tier], f"vd{TARGETS[number]}", wanted.size)
-        for number, tier in enumerate(tier for tier in tiers if tier in wanted.size.storage_gib)
+        for number, tier in enumerate(sorted(wanted.size.storage_gib, key=lambda each: (each != boot, each)))
     ]
     if disks:
         seed = volume_name(step.name, step.vm_id, "seed.iso")

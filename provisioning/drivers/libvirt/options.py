@@ -24,13 +24,15 @@ class Boot:
 class Settings:
     """A pool's settings.
 
-    tiers: storage tier -> libvirt storage pool, the first of a machine's holding its system disk. clone: overlay or
+    tiers: storage tier -> libvirt storage pool. boot_tier: where the system disk of a machine lies that holds any
+    there; else on its first tier. clone: overlay or
     full. headroom_*: how many times its size a machine may grow while it runs. shared_storage: all hosts see the same
     storage. stop_seconds: how long a guest is given to shut down; power_off: what follows when it does not.
     answer_seconds: how long a host may take to answer a question, step_seconds to carry out a step.
     """
 
     tiers: Mapping[str, str] = field(default_factory=dict)
+    boot_tier: str | None = None
     overcommit: Overcommit = field(default_factory=Overcommit)
     ssh_keys: tuple[str, ...] = ()
     boot: Boot = field(default_factory=Boot)
@@ -52,6 +54,7 @@ class Settings:
         own = {key: value for key, value in (options.get("libvirt") or {}).items() if key in _PLAIN}
         return cls(
             tiers=dict(options.get("tiers") or {}),
+            boot_tier=options.get("boot_tier"),
             overcommit=Overcommit.of(options),
             ssh_keys=tuple(options.get("ssh_keys") or ()),
             boot=Boot.of(options.get("libvirt") or {}),

@@ -12,8 +12,8 @@ LOCAL = "flavor"
 class Settings:
     """tiers: storage tier -> volume type, or LOCAL. flavors: (vcpus, MiB) -> the name a site gives that size.
 
-    boot_tier: where the system disk lies; else the first of the tiers a machine holds. floating: the network
-    that gives outside addresses. strict_apart: a system's machines never share a host, rather than rarely.
+    boot_tier: where the system disk of a machine lies that holds any there; else on its first tier. floating: the
+    network that gives outside addresses. strict_apart: a system's machines never share a host, rather than rarely.
     """
 
     tiers: Mapping[str, str] = field(default_factory=dict)
@@ -43,6 +43,7 @@ class Settings:
         return cls(
             tiers=dict(options.get("tiers") or {}),
             flavors=flavors,
+            boot_tier=options.get("boot_tier"),
             ssh_keys=tuple(options.get("ssh_keys") or ()),
             security_groups=tuple(own.get("security_groups") or ()),
             **plain,
@@ -68,13 +69,11 @@ class Settings:
         """Where a machine of that storage has its system disk; None: it holds none."""
         if self.boot_tier in storage_gib:
             return self.boot_tier
-        ranked = [*(tier for tier in self.tiers if tier in storage_gib), *sorted(storage_gib)]
-        return ranked[0] if ranked else None
+        return min(storage_gib, default=None)
 
 
 _PLAIN = (
     "flavor_prefix",
-    "boot_tier",
     "floating",
     "project_prefix",
     "project_domain",

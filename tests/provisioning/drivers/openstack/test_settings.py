@@ -29,12 +29,11 @@ def test_a_tier_is_its_volume_type_both_ways():
     assert settings.is_local("local") and settings.local_tier == "local"
 
 
-def test_the_boot_tier_is_the_first_the_pool_names_unless_it_says_so():
-    assert Settings.of(OPTIONS).boot_tier_of({"sata": 5, "ssd": 5}) == "ssd"
-    assert Settings.of(OPTIONS).boot_tier_of({"sata": 5}) == "sata"
-    named = {**OPTIONS, "openstack": {"boot_tier": "sata"}}
-    assert Settings.of(named).boot_tier_of({"sata": 5, "ssd": 5}) == "sata"
-    assert Settings.of(OPTIONS).boot_tier_of({}) is None
+def test_the_system_disk_lies_on_the_boot_tier_or_on_the_first_there_is():
+    named = Settings.of({**OPTIONS, "boot_tier": "ssd"})
+    assert named.boot_tier_of({"sata": 5, "ssd": 5}) == "ssd"
+    assert named.boot_tier_of({"sata": 5, "nvme": 5}) == "nvme"
+    assert named.boot_tier_of({}) is None
 
 
 def test_what_the_inventory_takes_the_driver_reads():
