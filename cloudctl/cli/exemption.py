@@ -67,11 +67,19 @@ def add(
         def act(acting: "Context") -> dict[str, Any]:
             return add_exemption(acting, vm, ExemptionKind(kind), owner, reason, until)
 
-        show_list([_labelled(ctx, act(rehearsal(ctx)), output)], output, COLUMNS, ctx.site.zone)
+        def show(row: dict[str, Any]) -> None:
+            show_list([_labelled(ctx, row, output)], output, COLUMNS, ctx.site.zone)
+
+        if not yes or dry_run:
+            # Its number is known when it is in: a rehearsed one may go to somebody else.
+            show(act(rehearsal(ctx)) | {"exemption": None})
         if dry_run:
             return
         confirm("Exempt {vm}?", yes=yes, vm=vm)
-        say("{vm} is exempt (number {number}).", vm=vm, number=act(ctx)["exemption"])
+        row = act(ctx)
+        if yes:
+            show(row)
+        say("{vm} is exempt (number {number}).", vm=vm, number=row["exemption"])
 
 
 @exemption.command("end", examples=["cloudctl exemption end 3", "cloudctl exemption end 3 --yes"])

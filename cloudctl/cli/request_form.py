@@ -5,11 +5,11 @@ from pathlib import Path
 import click
 
 from cloudctl.cli.command import TranslatedCommand
+from cloudctl.cli.empty_form import form_options, hand_out
 from cloudctl.cli.request_options import asking_options, show_steps
 from cloudctl.cli.run import Run, confirm, say
 from cloudctl.operations.rehearsal import rehearsal
 from cloudctl.operations.requests.import_requests import import_requests
-from cloudctl.operations.requests.make_form import make_form
 from reports.forms.request_form import REQUEST_FORM
 
 
@@ -17,17 +17,11 @@ from reports.forms.request_form import REQUEST_FORM
     cls=TranslatedCommand,
     examples=["cloudctl request form form.xlsx", "cloudctl --lang en request form form.xlsx --overwrite"],
 )
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--overwrite", is_flag=True, help="Replace a file of that name.")
-@click.option("--dry-run", is_flag=True, help="Make the form and write no file.")
-@click.option("--yes", "-y", is_flag=True, help="Accepted as everywhere; making a form asks nothing.")
+@form_options
 @click.pass_obj
 def form(run: Run, file: Path, overwrite: bool, dry_run: bool, yes: bool) -> None:
     """Make the empty form of a request, with drop-downs, in the language of the call."""
-    with run.open() as ctx:
-        make_form(ctx, REQUEST_FORM, file, overwrite=overwrite, dry_run=dry_run)
-        if not dry_run:
-            say("The form lies in {path}.", path=str(file))
+    hand_out(run, REQUEST_FORM, file, overwrite=overwrite, dry_run=dry_run)
 
 
 @click.command(

@@ -5,12 +5,12 @@ from pathlib import Path
 import click
 
 from cloudctl.cli.command import TranslatedGroup
+from cloudctl.cli.empty_form import form_options, hand_out
 from cloudctl.cli.output import output_option, show_list
 from cloudctl.cli.request_options import asking_options
 from cloudctl.cli.run import Run, confirm, say
 from cloudctl.operations.rehearsal import rehearsal
 from cloudctl.operations.requests.import_survey import import_surveys
-from cloudctl.operations.requests.make_form import make_form
 from cloudctl.operations.requests.show_surveys import GROUPS, forecast_pools, list_surveys, total_surveys
 from reports.forms.survey_form import SURVEY_FORM
 
@@ -47,17 +47,11 @@ def survey() -> None:
         "cloudctl --lang en request survey form survey.xlsx --overwrite",
     ]
 )
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--overwrite", is_flag=True, help="Replace a file of that name.")
-@click.option("--dry-run", is_flag=True, help="Make the form and write no file.")
-@click.option("--yes", "-y", is_flag=True, help="Accepted as everywhere; making a form asks nothing.")
+@form_options
 @click.pass_obj
 def form(run: Run, file: Path, overwrite: bool, dry_run: bool, yes: bool) -> None:
     """Make the empty form of a migration survey, in the language of the call."""
-    with run.open() as ctx:
-        make_form(ctx, SURVEY_FORM, file, overwrite=overwrite, dry_run=dry_run)
-        if not dry_run:
-            say("The form lies in {path}.", path=str(file))
+    hand_out(run, SURVEY_FORM, file, overwrite=overwrite, dry_run=dry_run)
 
 
 @survey.command(

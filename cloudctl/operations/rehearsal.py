@@ -1,4 +1,8 @@
-"""Runs an operation for its outcome alone: every check, nothing kept. What `--dry-run` and a printed plan show."""
+"""Runs an operation for its outcome alone: every check, nothing kept. What `--dry-run` and a printed plan show.
+
+Numbers of new rows are not part of the outcome: PostgreSQL hands a rolled-back one out to nobody again, SQLite to
+whoever writes next. What prints a new row before it is in leaves its number out.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
