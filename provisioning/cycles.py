@@ -16,17 +16,20 @@ def with_cycles(
     """The steps, those resizes not live that the cloud can't do while the machine runs."""
     seen = {machine.vm_id: machine for machine in machines}
     return [
-        replace(step, is_live=False) if _cycles(step, seen.get(step.vm_id), capabilities) else step
+        replace(step, is_live=False)
+        if step.kind == StepKind.RESIZE and costs_cycle(wanted_size(step), seen.get(step.vm_id), capabilities)
+        else step
         for step in steps
     ]
 
 
-def _cycles(step: Step, machine: Machine | None, capabilities: Collection[Capability]) -> bool:
-    if step.kind != StepKind.RESIZE or machine is None or machine.state not in RUNNING:
+def costs_cycle(size: Size, machine: Machine | None, capabilities: Collection[Capability]) -> bool:
+    """Whether the machine, as its cloud shows it, is switched off and on again to get that size."""
+    if machine is None or machine.state not in RUNNING:
         return False
     if Capability.LIVE_RESIZE not in capabilities:
         return True
-    return machine.live is not None and not _fits(wanted_size(step), machine.live)
+    return machine.live is not None and not _fits(size, machine.live)
 
 
 def _fits(size: Size, live: LiveRange) -> bool:

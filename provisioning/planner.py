@@ -1,6 +1,6 @@
 """Which steps bring the machines there are to those an inventory wants: a function of values, nothing is asked."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -57,21 +57,22 @@ def plan_machines(
     wanted: Iterable[Wanted],
     present: Mapping[str, Present],
     found: Mapping[tuple[str, str], Machine],
-    live_pools: frozenset[str],
+    cycled: Collection[str],
 ) -> list[PlanStep]:
     """Steps in the order in which they free room before they take it: transfers, retirements, shrinking, the rest.
 
     A machine of a cloud of ours that is not wanted any more is put aside, to be deleted later: a line lost from a
     file must not cost data. It keeps its room until then.
 
-    found: machines a cloud has that nobody answers for, by (pool, name). live_pools: those that resize live.
+    found: machines a cloud has that nobody answers for, by (pool, name). cycled: machines whose resize costs a power
+    cycle.
     A machine that was planned but never made is created; one that is retired and not wanted stays so.
     """
     by_name = {machine.name: machine for machine in wanted}
     steps = [
         step
         for machine in by_name.values()
-        for step in _towards(machine, present.get(machine.name), found, live_pools)
+        for step in _towards(machine, present.get(machine.name), found, cycled)
     ]
     steps += [
         _retire(there) for name, there in present.items() if name not in by_name and there.state == "active"
@@ -116,18 +117,18 @@ def _towards(
     machine: Wanted,
     there: Present | None,
     found: Mapping[tuple[str, str], Machine],
-    live_pools: frozenset[str],
+    cycled: Collection[str],
 ) -> Iterator[PlanStep]:
     if there is not None and there.state == "active" and there.system != machine.system:
         yield _step("transfer", machine.name, {"system": there.system}, {"system": machine.system})
     if machine.history:
         yield from _facts(machine, there)
     elif there is None and (machine.pool, machine.name) in found:
-        yield from _adopt(machine, found[machine.pool, machine.name], live_pools)
+        yield from _adopt(machine, found[machine.pool, machine.name], cycled)
     elif there is None or there.state == "planned":
         yield _step("create", machine.name, None, _description(machine))
     elif there.size is not None and there.size != machine.size:
-        yield _resize(machine, there.size, live_pools)
+        yield _resize(machine, there.size, cycled)
 
 
 def _facts(machine: Wanted, there: Present | None) -> Iterator[PlanStep]:
@@ -142,15 +143,15 @@ def _facts(machine: Wanted, there: Present | None) -> Iterator[PlanStep]:
         yield _step("retire" if ends else "correct", machine.name, before, after)
 
 
-def _adopt(machine: Wanted, seen: Machine, live_pools: frozenset[str]) -> Iterator[PlanStep]:
+def _adopt(machine: Wanted, seen: Machine, cycled: Collection[str]) -> Iterator[PlanStep]:
     before = {"external_id": seen.external_id, "host": seen.host, **seen.size.as_json()}
     yield _step("adopt", machine.name, before, {**_description(machine), **seen.size.as_json()})
     if seen.size != machine.size:
-        yield _resize(machine, seen.size, live_pools)
+        yield _resize(machine, seen.size, cycled)
 
 
-def _resize(machine: Wanted, before: Size, live_pools: frozenset[str]) -> PlanStep:
-    is_live = machine.pool in live_pools
+def _resize(machine: Wanted, before: Size, cycled: Collection[str]) -> PlanStep:
+    is_live = machine.name not in cycled
     return _step("resize", machine.name, before.as_json(), machine.size.as_json(), is_live)
 
 

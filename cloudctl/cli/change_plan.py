@@ -1,6 +1,6 @@
 """Prints a plan, asks, carries it out: what every command that changes machines has in common."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -37,9 +37,13 @@ def print_plan(ctx: Context, plan: ChangePlan, output: str) -> None:
         rows = [{**row, "kind": ctx.texts.label("step_kind", str(row["kind"]))} for row in plan.rows()]
         show_list(rows if output == "table" else plan.rows(), output, PLAN_COLUMNS, ctx.site.zone)
     say("Plan {checksum}: {count} step(s).", checksum=plan.checksum, count=len(plan.steps))
-    for step in plan.steps:
-        if step.kind == StepKind.RESIZE and not step.is_live:
-            say("{name} is switched off and on again for this, if it runs: announce it.", name=step.name)
+    tell_cycles([step.name for step in plan.steps if step.kind == StepKind.RESIZE and not step.is_live])
+
+
+def tell_cycles(names: Sequence[str]) -> None:
+    """Whose users have to know beforehand."""
+    if names:
+        say("Switched off and on again for this, if they run: {names}. Announce it.", names=", ".join(names))
 
 
 def carry_out(ctx: Context, plan: ChangePlan, *, output: str, dry_run: bool, yes: bool, reason: str) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cloudctl.cli.change_plan import tell_cycles
 from cloudctl.cli.command import TranslatedGroup
 from cloudctl.cli.drift import drift
 from cloudctl.cli.output import output_option, show_list, show_record
@@ -134,6 +135,7 @@ def show_plan(ctx: "Context", found: Plan, output: str) -> None:
         show_list(_rows(found), output, COLUMNS, ctx.site.zone)
     else:
         show_record({"checksum": found.checksum, "steps": _rows(found)}, output, ctx.site.zone)
+    tell_cycles([step.target for step in found.steps if step.kind == "resize" and not step.is_live])
     _tell_put_aside(ctx, found)
 
 

@@ -3,6 +3,7 @@
 import sqlite3
 import time
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -20,6 +21,8 @@ from cloudctl.operations.estate.read_estate import read_estate
 from cloudctl.operations.machines.execute_change import ChangeFailed
 from metering.allocations import current_allocations, size_of
 from metering.store import Seal, mark_sealed
+from provisioning.drivers.embedded import EmbeddedDriver
+from provisioning.model import LiveRange
 from provisioning.steps import create_step
 from provisioning.store import changes, find_vm, hosts, open_pool_driver, pools, vms
 from tests.cloudctl.small_inventory import MACHINES, NOW, apply, held, kinds, local, many, plan_of, text_of
@@ -273,6 +276,22 @@ def test_four_thousand_machines_are_planned_in_a_few_seconds(ctx):
     began = time.process_time()
     assert plan_of(ctx, text).steps == ()
     assert max(fresh, time.process_time() - began) < 6
+
+
+def test_a_resize_is_live_as_far_as_the_machine_in_its_cloud_bears_it(ctx, monkeypatch):
+    apply(ctx)
+    larger = MACHINES | {"db": MACHINES["db"].replace("vcpus: 8", "vcpus: 12")}
+    (step,) = plan_of(ctx, text_of(larger)).steps
+    assert (step.kind, step.is_live) == ("resize", True)
+    seen = EmbeddedDriver.observe
+    monkeypatch.setattr(EmbeddedDriver, "observe", lambda driver: no_more_than(10, seen(driver)))
+    (step,) = plan_of(ctx, text_of(larger)).steps
+    assert not step.is_live, "its cloud says that it grows no further while it runs"
+
+
+def no_more_than(vcpus, observation):
+    machines = [replace(each, live=LiveRange(1, vcpus, 1 << 20)) for each in observation.machines]
+    return replace(observation, machines=tuple(machines))
 
 
 # Adoption

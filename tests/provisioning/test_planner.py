@@ -15,7 +15,7 @@ from provisioning.planner import Present, Wanted, is_smaller, plan_machines, ref
 SMALL = Size(2, 4096, {"ssd": 100})
 LARGE = Size(8, 16384, {"ssd": 200})
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
-LIVE = frozenset({"gov"})
+CYCLED = frozenset({"cold"})
 
 
 def wanted(name="a", size=SMALL, **changes):
@@ -41,7 +41,7 @@ def external(name="a", *sizes, until=None, **changes):
 
 def plan(want, have, found=()):
     seen = {("gov", machine.name): machine for machine in found}
-    return plan_machines(want, {machine.name: machine for machine in have}, seen, LIVE)
+    return plan_machines(want, {machine.name: machine for machine in have}, seen, CYCLED)
 
 
 def kinds(steps):
@@ -72,10 +72,8 @@ def test_a_machine_planned_but_never_made_is_created():
     assert kinds(plan([wanted()], [present(state="planned", size=None)])) == [("create", "a")]
 
 
-def test_another_size_is_a_resize_live_where_the_pool_can():
-    live, cold = plan(
-        [wanted(size=LARGE), wanted("b", LARGE, pool="old")], [present(), present("b", pool="old")]
-    )
+def test_another_size_is_a_resize_live_where_it_costs_no_power_cycle():
+    live, cold = plan([wanted(size=LARGE), wanted("cold", LARGE)], [present(), present("cold")])
 
     assert (live.kind, live.is_live, cold.is_live) == ("resize", True, False)
     assert live.before == SMALL.as_json()
@@ -197,7 +195,7 @@ names = st.sampled_from("abcd")
 @given(st.dictionaries(names, sizes), st.dictionaries(names, sizes))
 def test_carrying_out_the_steps_leaves_nothing_to_do(want, have):
     machines = {name: present(name, size) for name, size in have.items()}
-    steps = plan_machines([wanted(name, size) for name, size in want.items()], machines, {}, LIVE)
+    steps = plan_machines([wanted(name, size) for name, size in want.items()], machines, {}, CYCLED)
 
     for step in steps:
         if step.kind == "retire":
@@ -205,7 +203,7 @@ def test_carrying_out_the_steps_leaves_nothing_to_do(want, have):
         else:
             machines[step.target] = present(step.target, Size.from_json(step.after))
 
-    assert plan_machines([wanted(name, size) for name, size in want.items()], machines, {}, LIVE) == []
+    assert plan_machines([wanted(name, size) for name, size in want.items()], machines, {}, CYCLED) == []
     assert {name: machine.size for name, machine in machines.items()} == want
 
 

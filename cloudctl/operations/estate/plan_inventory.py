@@ -1,6 +1,6 @@
 """Plans the way from the ledger's estate to an inventory; nothing is changed, clouds are only looked at."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 
 from sqlalchemy.orm import Session
@@ -17,7 +17,8 @@ from cloudctl.core.yaml_source import refusal
 from cloudctl.operations.context import Context
 from cloudctl.operations.estate.read_estate import EstateState, read_estate
 from metering.settlement.store import closed_bounds
-from provisioning.model import Capability, Machine
+from provisioning.cycles import costs_cycle
+from provisioning.model import Machine
 from provisioning.planner import Present, Wanted, plan_machines, refusals, takes_away
 from provisioning.store import open_pool_driver, pools
 
@@ -64,30 +65,34 @@ def wanted_machine(vm: Vm, inventory: Inventory) -> Wanted:
 
 
 def _look(
-    ctx: Context, session: Session, wanted: Iterable[Wanted], state: EstateState
-) -> tuple[dict[tuple[str, str], Machine], frozenset[str]]:
-    """Machines nobody answers for in pools where one is to be made, and the pools that resize live.
+    ctx: Context, session: Session, wanted: Sequence[Wanted], state: EstateState
+) -> tuple[dict[tuple[str, str], Machine], set[str]]:
+    """Machines nobody answers for in pools where one is to be made, and those whose resize costs a power cycle.
 
     A pool whose driver this install lacks has neither; carrying out a step there is refused with the reason.
     """
-    new = {machine.pool for machine in wanted if machine.name not in state.machines}
-    resized = {machine.pool for machine in wanted if _is_resized(machine, state.machines)}
+    new = [machine for machine in wanted if machine.name not in state.machines]
+    resized = [machine for machine in wanted if _is_resized(machine, state.machines)]
+    concerned = {machine.pool for machine in (*new, *resized)}
     found: dict[tuple[str, str], Machine] = {}
-    live: set[str] = set()
+    cycled: set[str] = set()
     for pool in pools(session):
-        if pool.driver == "external" or pool.code not in new | resized:
+        if pool.driver == "external" or pool.code not in concerned:
             continue
         try:
             driver = open_pool_driver(session, pool, ctx.home, ctx.clock)
         except Refused:
             continue
         with closing(driver):
-            if Capability.LIVE_RESIZE in driver.capabilities:
-                live.add(pool.code)
-            if pool.code in new:
-                seen = driver.observe().machines
-                found |= {(pool.code, machine.name): machine for machine in seen if machine.vm_id is None}
-    return found, frozenset(live)
+            seen, can = driver.observe().machines, driver.capabilities
+        found |= {(pool.code, machine.name): machine for machine in seen if machine.vm_id is None}
+        ours = {machine.vm_id: machine for machine in seen if machine.vm_id is not None}
+        for machine in (*new, *resized):
+            there = state.machines.get(machine.name)
+            shown = ours.get(there.vm_id) if there else found.get((pool.code, machine.name))
+            if machine.pool == pool.code and costs_cycle(machine.size, shown, can):
+                cycled.add(machine.name)
+    return found, cycled
 
 
 def _is_resized(machine: Wanted, present: Mapping[str, Present]) -> bool:
