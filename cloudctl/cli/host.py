@@ -197,6 +197,8 @@ def _print(ctx: Context, plan: HostPlan, output: str) -> None:
         say("{name} will share a host with its system: there is no other way.", name=name)
     for stay in plan.stays:
         say("{name} stays: {why}", name=stay.name, why=ctx.texts.message(stay.why))
+        for reason in stay.problems:
+            click.echo(f"  {reason.place}: {ctx.texts.message(reason.message)}", err=True)
 
 
 def _progress(plan: HostPlan) -> Callable[[Entry], None] | None:

@@ -68,13 +68,15 @@ def test_machines_of_a_system_are_kept_apart_where_hosts_allow(ctx, estate):
     assert plan.together == ("b",), "three machines, two hosts: the last one has to share"
 
 
-def test_what_does_not_fit_stays_and_is_named_with_why(ctx, estate):
+def test_what_does_not_fit_stays_and_is_named_with_why(ctx, estate, run_cli):
     huge = Size(4, 60_000, {"ssd": 10})
     made(ctx, estate, {"big-1": ("land", "n3", huge), "big-2": ("land", "n2", Size(4, 50_000, {"ssd": 10}))})
     plan = plan_drain(ctx, "n1")
     moved, stays = {step.name for step in plan.steps}, {stay.name: stay for stay in plan.stays}
     assert moved | set(stays) == {"a", "b", "c"} and stays
     assert all(stay.problems for stay in stays.values()), "every host says why not"
+    told = run_cli(ctx.home, "host", "drain", "n1", "--dry-run").stderr
+    assert "  n3: needs 8192 MiB of memory, 5536 free" in told
 
 
 def test_what_nobody_moves_is_named(ctx, estate, run_cli):

@@ -128,9 +128,11 @@ def sharing(room: Promises, laid: Sequence[Step]) -> tuple[str, ...]:
         crowds.setdefault((promise.host, promise.system), []).append(promise.vm_id)
     return tuple(
         sorted(
-            moved[promise.vm_id]
-            for promise in room.taken
-            if promise.vm_id in moved and len(set(crowds[promise.host, promise.system])) > 1
+            {
+                moved[promise.vm_id]
+                for promise in room.taken
+                if promise.vm_id in moved and len(set(crowds[promise.host, promise.system])) > 1
+            }
         )
     )
 
