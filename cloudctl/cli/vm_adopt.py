@@ -20,7 +20,8 @@ from cloudctl.operations.machines.adopt_machines import (
 )
 from cloudctl.operations.machines.adopt_vm import plan_adoption
 from cloudctl.operations.machines.adoption_sheet import make_adoption_sheet, read_adoption_sheet
-from cloudctl.operations.machines.list_orphans import list_orphans
+from cloudctl.operations.machines.list_orphans import Orphans, list_orphans
+from cloudctl.operations.machines.owner_rules import read_owner_rules
 from cloudctl.operations.machines.rebuild_owners import plan_rebuilding
 
 COLUMNS = [
@@ -43,7 +44,7 @@ COLUMNS = [
     examples=[
         "cloudctl vm adopt",
         "cloudctl vm adopt old-web-1 --system tax --yes",
-        "cloudctl vm adopt --sheet machines.xlsx",
+        "cloudctl vm adopt --sheet machines.xlsx --rules owners.yaml",
         "cloudctl vm adopt --from machines.xlsx --at 2026-10-01 --yes",
     ],
 )
@@ -63,6 +64,13 @@ COLUMNS = [
 @click.option(
     "--rebuild", is_flag=True, help="Take up again what carries an id and an owner in its metadata."
 )
+@click.option(
+    "--rules",
+    "rule_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE.yaml",
+    help="The site's own rules of owners, for the list and the sheet.",
+)
 @click.option("--at", "since", metavar="TIME", help="Since when they are held; left out: from now on.")
 @changing_options
 @click.pass_obj
@@ -74,6 +82,7 @@ def adopt(
     sheet: Path | None,
     filled: Path | None,
     rebuild: bool,
+    rule_file: Path | None,
     since: str | None,
     output: str,
     dry_run: bool,
@@ -85,12 +94,15 @@ def adopt(
         raise UsageError("Choose one: a name, --sheet, --from or --rebuild.")
     if (name is None) != (system is None):
         raise UsageError("A name and --system go together.")
+    if rule_file is not None and (name is not None or filled is not None or rebuild):
+        raise UsageError("--rules goes with the list and with --sheet.")
     with run.open() as ctx:
+        rules = read_owner_rules(ctx, rule_file) if rule_file is not None else ()
         when = parse_when(since, ctx.site.zone, "--at") if since else None
         if sheet is not None:
             say(
                 "{count} machine(s) on the sheet {path}.",
-                count=make_adoption_sheet(ctx, sheet, pool),
+                count=make_adoption_sheet(ctx, sheet, pool, rules),
                 path=sheet,
             )
         elif name is not None and system is not None:
@@ -105,11 +117,10 @@ def adopt(
                 say("{name} is left: {why}", name=who, why=ctx.texts.message(why))
             _carry_out(ctx, found.adoptions, when, output=output, dry_run=dry_run, yes=yes, reason=reason)
         else:
-            _list(ctx, pool, output)
+            _list(ctx, list_orphans(ctx, pool, rules), output)
 
 
-def _list(ctx: Context, pool: str | None, output: str) -> None:
-    orphans = list_orphans(ctx, pool)
+def _list(ctx: Context, orphans: Orphans, output: str) -> None:
     rows = [orphan.row() for orphan in orphans.found]
     if output == "table":
         for row in rows:

@@ -107,6 +107,52 @@ def test_owners_are_proposed_by_metadata_then_name_then_project(ctx, wild):
     }
 
 
+RULES = """rules:
+  - {name: "fs-*", pool: lab, system: tax}
+  - {project: "edu-*", name: "*web*", system: exam}
+  - {metadata: {owner: "zhang?"}, system: tax-web}
+"""
+
+
+def test_a_sites_own_rules_speak_after_metadata_and_before_names(ctx, home, run_cli, wild, tmp_path):
+    wild("fs-1", system="exam")
+    wild("fs-2")
+    wild("tax-1", owner="zhang3")
+    wild("tax-2", owner="zhang33")
+    wild("web-1", project="edu-2")
+    wild("app-1", project="edu-2")
+    path = tmp_path / "owners.yaml"
+    path.write_text(RULES)
+    listed = run_cli(home, "vm", "adopt", "--rules", path, "-o", "json")
+    assert listed.exit_code == 0, listed.stderr
+    assert {row["vm"]: (row["system"], row["rule"]) for row in json.loads(listed.stdout)} == {
+        "fs-1": ("exam", "metadata"),
+        "fs-2": ("tax", "site"),
+        "tax-1": ("tax-web", "site"),
+        "tax-2": ("tax", "name"),
+        "web-1": ("exam", "site"),
+        "app-1": (None, None),
+    }
+    made = run_cli(home, "vm", "adopt", "--rules", path, "--sheet", tmp_path / "m.xlsx")
+    assert made.exit_code == 0, made.stderr
+    done = run_cli(home, "vm", "adopt", "--from", tmp_path / "m.xlsx", "--yes")
+    assert done.exit_code == 0, done.stderr
+    rows = json.loads(run_cli(home, "vm", "list", "-o", "json").stdout)
+    assert {row["vm"]: row["system"] for row in rows}["fs-2"] == "tax"
+
+
+def test_every_fault_of_a_rule_file_is_told_with_its_place(home, run_cli, wild, tmp_path):
+    path = tmp_path / "owners.yaml"
+    path.write_text('rules:\n  - {name: "x", system: nix}\n  - {pool: mars, system: tax}\n')
+    told = run_cli(home, "vm", "adopt", "--rules", path)
+    assert told.exit_code == 3
+    for words in (":2:", "no system “nix”", ":3:", "no pool “mars”", "name, project or metadata"):
+        assert words in told.stderr
+    path.write_text('rules:\n  - {nme: "x", system: tax}\n')
+    assert "owners.yaml:2:" in run_cli(home, "vm", "adopt", "--rules", path).stderr
+    assert run_cli(home, "vm", "adopt", "--rules", tmp_path / "none.yaml").exit_code == 4
+
+
 def test_the_list_is_what_the_ledger_lacks(ctx, home, run_cli, three):
     rows = json.loads(run_cli(home, "vm", "adopt", "-o", "json").stdout)
     assert [(row["vm"], row["system"], row["unit"]) for row in rows] == [
@@ -287,7 +333,14 @@ def test_rebuilding_leaves_what_carries_no_owner(ctx, three):
 
 
 @pytest.mark.parametrize(
-    "words", [["x", "--rebuild"], ["x"], ["--system", "tax"], ["--sheet", "a", "--from", "b"]]
+    "words",
+    [
+        ["x", "--rebuild"],
+        ["--rebuild", "--rules", "r.yaml"],
+        ["x"],
+        ["--system", "tax"],
+        ["--sheet", "a", "--from", "b"],
+    ],
 )
 def test_what_does_not_go_together_is_a_wrong_use(home, run_cli, wild, words):
     assert run_cli(home, "vm", "adopt", *words).exit_code == 2

@@ -1,6 +1,6 @@
 """The sheet of decisions on machines without an owner: written for people, and read back strictly."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from cloudctl.core.errors import InvalidInput, Message, Problem, Refused, Unreachable, problem
@@ -10,17 +10,20 @@ from cloudctl.core.sheet_reader import Sheet, Value, read_workbook
 from cloudctl.operations.context import Context
 from cloudctl.operations.machines.adopt_machines import Adoption, objections
 from cloudctl.operations.machines.list_orphans import Orphan, list_orphans
+from provisioning.ownership import SiteRule
 from reports.forms.adoption_sheet import COLUMNS, FIRST_ROW, LIST_SHEET, column_of, write_adoption_sheet
 
 # What stands in a row must still be what the cloud says: a sheet may be weeks old.
 FACTS = ("vm", "vcpus", "memory_mib")
 
 
-def make_adoption_sheet(ctx: Context, path: Path, pool: str | None = None) -> int:
+def make_adoption_sheet(
+    ctx: Context, path: Path, pool: str | None = None, rules: Sequence[SiteRule] = ()
+) -> int:
     """Writes the sheet; the number of machines on it. Refused when there is such a file; Unreachable."""
     if path.exists():
         raise Refused("There is a file {path} already.", path=str(path))
-    orphans = list_orphans(ctx, pool)
+    orphans = list_orphans(ctx, pool, rules)
     for code, why in orphans.unreachable.items():
         raise Unreachable("Pool {pool}: {why}", pool=code, why=ctx.texts.message(why))
     with ctx.reading() as session:

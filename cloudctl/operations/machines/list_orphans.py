@@ -1,6 +1,6 @@
 """Machines that clouds have and the ledger lacks, each with the owner that speaks for itself."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from cloudctl.core.identity import Role
 from cloudctl.operations.context import Context
 from cloudctl.operations.machines.plan_change import seen_pool
 from provisioning.model import Capability, Machine
-from provisioning.ownership import Proposal, propose
+from provisioning.ownership import Owners, Proposal, SiteRule, propose
 from provisioning.store import find_pool, pools, vms
 
 
@@ -49,14 +49,17 @@ class Orphans:
     unreachable: Mapping[str, Message]
 
 
-def list_orphans(ctx: Context, pool_code: str | None = None) -> Orphans:
-    """Of all pools that show their machines, or of one. Nothing is changed."""
+def list_orphans(ctx: Context, pool_code: str | None = None, rules: Sequence[SiteRule] = ()) -> Orphans:
+    """Of all pools that show their machines, or of one; rules: the site's own, of owners. Nothing is changed."""
     ctx.actor.require(Role.OPERATOR)
     with ctx.reading() as session:
         chosen = [find_pool(session, pool_code)] if pool_code else list(pools(session))
         of_unit = {row.id: row.code for row in units(session)}
-        owners = {row.code: of_unit[row.unit_id] for row in systems(session) if row.unit_id in of_unit}
-        names = {row.code: row.name for row in units(session)}
+        owners = Owners(
+            {row.code: of_unit[row.unit_id] for row in systems(session) if row.unit_id in of_unit},
+            {row.code: row.name for row in units(session)},
+            rules,
+        )
         ours = {row.id for row in vms(session)}
     found: list[Orphan] = []
     unreachable: dict[str, Message] = {}
@@ -69,5 +72,5 @@ def list_orphans(ctx: Context, pool_code: str | None = None) -> Orphans:
         if Capability.ORDER in seen.capabilities:
             continue
         strangers = [machine for machine in seen.observation.machines if machine.vm_id not in ours]
-        found += [Orphan(pool.code, machine, propose(machine, owners, names)) for machine in strangers]
+        found += [Orphan(pool.code, machine, propose(machine, pool.code, owners)) for machine in strangers]
     return Orphans(tuple(sorted(found, key=lambda each: (each.pool, each.machine.name))), unreachable)
