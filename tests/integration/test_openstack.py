@@ -1,6 +1,7 @@
 """The whole way on a real OpenStack with the real command: projects, life, loss, evacuation, nothing left."""
 
 import re
+import time
 
 import pytest
 
@@ -152,14 +153,38 @@ def test_a_dead_hosts_machines_start_elsewhere_and_once(lab, tmp_path):
     site.apply(machine("tax-1", "tax"), machine("jobs-1", "jobs"))
     with lab.connection() as cloud:
         dead = servers(cloud)["tax-1"].compute_host
+    (other,) = {"a", "b"} - {dead}
+    there = lab.instances(dead)
     lab.kill_compute(dead)
     site.run("host", "evacuate", f"os1/{dead}", "--fenced", "killed by the test", "--yes")
+    assert there and lab.instances(dead) == there, "what it had it has as long as it is away"
+
+    # Back, it cleans up before the cloud lets it be opened again.
+    lab.start_compute(dead)
+    wait_for(lambda: lab.instances(dead) == [] and is_opened(site, f"os1/{dead}"))
     lab.mend_computes()
     with lab.connection() as cloud:
         now = servers(cloud)
-    assert {server.compute_host for server in now.values()} == {"a", "b"} - {dead}
+    assert {server.compute_host for server in now.values()} == {other}
     assert {server.status for server in now.values()} == {"ACTIVE"}
+    assert lab.instances(other) == sorted(server.id for server in now.values())
     assert site.drift() == []
+
+
+def is_opened(site, host):
+    try:
+        site.run("host", "undrain", host, "--yes")
+    except AssertionError:
+        return False
+    return True
+
+
+def wait_for(is_so):
+    for _ in range(120):
+        if is_so():
+            return
+        time.sleep(0.5)
+    raise AssertionError("it did not come about")
 
 
 def test_a_held_resize_waits_and_goes_back_when_asked(lab, tmp_path):

@@ -18,7 +18,7 @@ from provisioning.drivers.openstack.endpoint import Endpoint
 from provisioning.steps import create_step
 from tests.integration.labs.openstack_lab import running_lab
 from tests.integration.self_signed import secured, write_certificate
-from tests.integration.test_openstack import machine, servers, site_of
+from tests.integration.test_openstack import machine, servers, site_of, wait_for
 
 SIZE = Size(2, 4096, {"ssd": 20})
 REFUSED, UNREACHABLE = 5, 6
@@ -29,10 +29,7 @@ def lab():
     lab = running_lab()
     with lab.taken():
         lab.clear()
-        try:
-            yield lab
-        finally:
-            lab.mend_computes()
+        yield lab
 
 
 @pytest.fixture
@@ -274,41 +271,6 @@ def refused_twin(lab, site):
 def servers_of(lab):
     with lab.connection() as cloud:
         return servers(cloud)
-
-
-def wait_for(is_so):
-    for _ in range(60):
-        if is_so():
-            return
-        time.sleep(0.5)
-    raise AssertionError("it did not come about")
-
-
-def test_a_host_that_is_back_starts_nothing_twice_and_is_told_so(lab, site):
-    wanted(site, machine("tax-1", "tax"))
-    refused(site, 0)
-    dead = site.vm("tax-1")["host"]
-    (server,) = lab.instances(dead)
-    lab.kill_compute(dead)
-    site.run("host", "evacuate", f"os1/{dead}", "--fenced", "killed by the test", "--yes")
-    assert lab.instances(dead) == [server], "what it had it has as long as it is away"
-    other = site.vm("tax-1")["host"]
-    assert other != dead and lab.instances(other) == [server]
-    lab.start_compute(dead)
-    wait_for(lambda: lab.instances(dead) == [])
-    wait_for(lambda: undrained(site, dead))
-    lab.mend_computes()
-    assert lab.instances(other) == [server] and servers_of(lab)["tax-1"].status == "ACTIVE"
-    site.run("vm", "migrate", "tax-1", "--to", dead, "--yes")
-    assert site.drift() == []
-
-
-def undrained(site, host):
-    try:
-        site.run("host", "undrain", f"os1/{host}", "--yes")
-    except AssertionError:
-        return False
-    return True
 
 
 def test_the_fault_of_a_server_in_error_reaches_the_operator(lab, tmp_path):

@@ -42,15 +42,15 @@ def prepare(lab, driver, step):
     if step == "power failure":
         lab.kill_compute("a")
     elif step == "stranger":
-        make_stranger(lab)
+        make_stranger(lab, "killed-1", SMALL)
     else:
         driver.apply(STEPS[step])
 
 
-def make_stranger(lab):
-    """A machine that others made, of SMALL size."""
+def make_stranger(lab, name, size):
+    """A machine that others made."""
     with lab.connection() as cloud:
-        flavor = cloud.compute.create_flavor(name="strange", vcpus=2, ram=4096, disk=0)
+        flavor = cloud.compute.create_flavor(name="strange", vcpus=size.vcpus, ram=size.memory_mib, disk=0)
         image, network = cloud.image.find_image("tiny"), cloud.network.find_network("office")
         volume = cloud.block_storage.create_volume(size=20, volume_type="fake", image_id=image.id)
         cloud.block_storage.wait_for_status(volume, "available", interval=1, wait=60)
@@ -61,7 +61,7 @@ def make_stranger(lab):
             "destination_type": "volume",
         }
         server = cloud.compute.create_server(
-            name="killed-1",
+            name=name,
             flavor_id=flavor.id,
             networks=[{"uuid": network.id}],
             block_device_mapping=[device],
