@@ -1,6 +1,7 @@
 """Starts, stops and restarts machines: gently, with a deadline, by force only where the pool or the step says so."""
 
 from datetime import datetime
+from threading import Thread
 from time import monotonic, sleep
 
 from cloudctl.core.clock import parse_instant
@@ -106,12 +107,13 @@ def cycle_up(place: Workplace, there: Found) -> datetime:
 def shut_down(place: Workplace, there: Found, *, by_force: bool) -> None:
     """Refused when the guest does not follow in time and force is not asked for."""
     libvirt, domain = sdk(), there.domain
-    end, press_at = monotonic() + place.settings.stop_seconds, monotonic()
+    end = monotonic() + place.settings.stop_seconds
+    button, press_at = _Button(there), monotonic()
     while domain.isActive() and monotonic() < end:
         if _is_paused(there):
             break
         if monotonic() >= press_at:
-            _press(there)
+            button.press()
             press_at = monotonic() + PRESS_AGAIN_SECONDS
         sleep(LOOK_SECONDS)
     if not domain.isActive():
@@ -133,14 +135,31 @@ def shut_down(place: Workplace, there: Found, *, by_force: bool) -> None:
             domain.destroy()
 
 
-def _press(there: Found) -> None:
-    libvirt = sdk()
-    try:
-        there.domain.shutdownFlags(libvirt.VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN)
-    except libvirt.libvirtError:
-        # It went off between our looking and our pressing.
-        if there.domain.isActive():
-            raise
+class _Button:
+    """A guest's power button. A QEMU that hangs never lets go of who presses it: that is a thread of its own."""
+
+    def __init__(self, there: Found) -> None:
+        self._there = there
+        self._thread: Thread | None = None
+        self._refusal: Exception | None = None
+
+    def press(self) -> None:
+        """Nothing while it is still being pressed."""
+        if self._thread is not None and self._thread.is_alive():
+            return
+        self._thread = Thread(target=self._press, name="power button", daemon=True)
+        self._thread.start()
+        self._thread.join(PRESS_AGAIN_SECONDS)
+        if self._refusal is not None and self._there.domain.isActive():
+            # Else it went off between our looking and our pressing.
+            raise self._refusal
+
+    def _press(self) -> None:
+        libvirt = sdk()
+        try:
+            self._there.domain.shutdownFlags(libvirt.VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN)
+        except libvirt.libvirtError as refusal:
+            self._refusal = refusal
 
 
 def _is_paused(there: Found) -> bool:
