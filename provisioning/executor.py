@@ -7,7 +7,7 @@ What holds at every instant, whatever is killed:
 - a cloud asked twice does a thing once and answers with the first time's instant (the driver's contract), so
   taking up a running step again ends where the first try would have ended: no orphan, no double;
 - Refused by a cloud means that it did nothing; Unreachable that nobody knows. So a refusal undoes what the
-  change made before, last first; an unanswered step stays running until somebody resumes the change;
+  change made before (`undoing`), last first; an unanswered step stays running until somebody resumes the change;
 - undoing is journalled in the same way, and is itself taken up again.
 
 Steps go on beside each other where the pool's driver bears it and `pacing` allows; the journal is written by one
@@ -25,9 +25,8 @@ from typing import Protocol
 
 from cloudctl.core.errors import CloudctlError, Unreachable
 from provisioning.driver import Concurrent, Driver, HostUnreachable, StillAtWork
-from provisioning.model import Applied, Capability, Step, StepKind
+from provisioning.model import Applied, Capability, Step
 from provisioning.pacing import Footprint, Pace, awaited, footprints, place, ready
-from provisioning.steps import inverse
 
 
 class StepState(StrEnum):
@@ -147,10 +146,7 @@ class _Course:
     silent: set[str] = field(default_factory=set)
 
     def run(self) -> CloudctlError | None:
-        prints = footprints(
-            [(entry.pool, entry.step) for entry in self.todo],
-            {entry.step.vm_id: entry.host for entry in reversed(self.todo)},
-        )
+        prints = entry_footprints(self.todo)
         before, waiting, ended = awaited(prints), list(range(len(self.todo))), set[int]()
         while waiting or self.running:
             barrier = self._barrier(waiting)
@@ -179,17 +175,14 @@ class _Course:
     def _begin(self, free: Sequence[int], prints: Sequence[Footprint]) -> tuple[set[int], set[int]]:
         """Of the free steps those begun, as many as the pace allows and the clouds bear, and those over already."""
         begun, over = set[int](), set[int]()
-        heard = [index for index in free if not self._waits_for_silence(prints[index])]
+        heard = [index for index in free if not prints[index].is_in(self.silent)]
         for index in list(ready(heard, self.running, prints, self.pace, self.bears)):
-            if self.refused or self._waits_for_silence(prints[index]):
+            if self.refused or prints[index].is_in(self.silent):
                 continue
             begun.add(index)
             if self._start(index):
                 over.add(index)
         return begun, over
-
-    def _waits_for_silence(self, mine: Footprint) -> bool:
-        return not self.silent.isdisjoint({place(mine.pool, None), *mine.hosts})
 
     def _start(self, index: int) -> bool:
         """Journals a step and asks its cloud; True when it is over already: a simulated cloud answers at once."""
@@ -232,9 +225,7 @@ class _Course:
             self._flush()
             self.journal.unanswered(entry, reason)
             self.unanswered = self.unanswered or reason
-            if not isinstance(reason, StillAtWork):
-                host = reason.host if isinstance(reason, HostUnreachable) else None
-                self.silent.add(place(entry.pool, host))
+            self.silent |= silenced(entry, reason)
             return False
         except CloudctlError as reason:
             self._flush()
@@ -263,34 +254,19 @@ class _Course:
         return None
 
 
-def undo(entries: Sequence[Entry], drivers: Mapping[str, Driver], journal: Journal) -> None:
-    """Takes back what a change made, last first. Unreachable, with the journal saying so, as in `execute`."""
-    for entry in reversed(entries):
-        if entry.state in (StepState.UNDONE, StepState.FAILED):
-            continue
-        back = inverse(entry.step)
-        if entry.state in (StepState.PENDING, StepState.ORDERED):
-            journal.undone(entry, None)
-        elif entry.step.kind in (StepKind.DELETE, StepKind.ADOPT, StepKind.EVACUATE):
-            journal.keep(entry, None)
-        elif back is None or not entry.has_effect:
-            journal.undone(entry, None)
-        else:
-            _take_back(entry, back, drivers[entry.pool], journal)
-    journal.close_undone()
+def silenced(entry: Entry, reason: Unreachable) -> set[str]:
+    """The places, as footprints name them, that are not asked again in this execution."""
+    if isinstance(reason, StillAtWork):
+        return set()
+    return {place(entry.pool, reason.host if isinstance(reason, HostUnreachable) else None)}
 
 
-def _take_back(entry: Entry, back: Step, driver: Driver, journal: Journal) -> None:
-    journal.begin_undo(entry)
-    try:
-        applied = driver.apply(back)
-    except Unreachable as reason:
-        journal.unanswered(entry, reason)
-        raise
-    except CloudctlError as reason:
-        journal.keep(entry, reason)
-    else:
-        journal.undone(entry, applied)
+def entry_footprints(entries: Sequence[Entry]) -> list[Footprint]:
+    """One per entry, in their order."""
+    return footprints(
+        [(entry.pool, entry.step) for entry in entries],
+        {entry.step.vm_id: entry.host for entry in reversed(entries)},
+    )
 
 
 def _bearable(driver: Driver) -> Pace:

@@ -1,7 +1,7 @@
 """Which steps of a change may go on at the same time: in order on a machine, room freed before it is taken. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cloudctl.core.quantity import Size
@@ -35,6 +35,10 @@ class Footprint:
     hosts: frozenset[str] = field(default_factory=frozenset)
     frees: frozenset[str] = field(default_factory=frozenset)
     takes: frozenset[str] = field(default_factory=frozenset)
+
+    def is_in(self, places: Collection[str]) -> bool:
+        """Whether the step works in one of these places."""
+        return any(each in places for each in (place(self.pool, None), *self.hosts))
 
 
 def footprints(steps: Sequence[tuple[str, Step]], hosts: Mapping[int, str | None]) -> list[Footprint]:

@@ -13,6 +13,7 @@ from provisioning.executor import Entry, StepState, execute
 from provisioning.model import Applied, Capability
 from provisioning.pacing import Pace
 from provisioning.steps import create_step, delete_step, migrate_step, start_step, stop_step
+from provisioning.undoing import undo
 
 AT = datetime(2026, 10, 1, tzinfo=UTC)
 SIZE = Size(2, 4096)
@@ -220,3 +221,40 @@ def test_after_a_silent_host_the_others_get_their_turn_however_few_go_on_at_once
     with pytest.raises(Unreachable):
         execute(on_hosts(("a", "n1"), ("b", "n2"), ("c", "n3")), {"lab": cloud}, notes, Pace(parallel=1))
     assert cloud.asked == ["a", "b", "c"]
+
+
+class Undone(Notes):
+    """The journal's other half."""
+
+    def begin_undo(self, entry):
+        self.note("undoing", entry)
+
+    def undone(self, entry, applied):
+        self.note("undone", entry)
+
+    def keep(self, entry, reason):
+        self.note("kept", entry)
+
+    def close_undone(self):
+        self.note("closed")
+
+
+def made_on(*names_and_hosts):
+    return [
+        Entry(number, "lab", create_step(number, name, SIZE, host=host), StepState.DONE, host=host)
+        for number, (name, host) in enumerate(names_and_hosts, 1)
+    ]
+
+
+def test_what_was_made_is_taken_back_last_first():
+    cloud, notes = Cloud(), Undone()
+    undo(made_on(("a", "n1"), ("b", "n2")), {"lab": cloud}, notes)
+    assert notes.lines == ["undoing b", "undone b", "undoing a", "undone a", "closed"]
+
+
+def test_a_silent_host_does_not_keep_what_stands_elsewhere():
+    cloud, notes = Cloud({"c": HostUnreachable("Silence.", host="n1")}), Undone()
+    with pytest.raises(HostUnreachable):
+        undo(made_on(("a", "n1"), ("b", "n2"), ("c", "n1")), {"lab": cloud}, notes)
+    assert notes.lines == ["undoing c", "uncertain c", "undoing b", "undone b"]
+    assert cloud.asked == ["c", "b"], "its host was not asked again for a"

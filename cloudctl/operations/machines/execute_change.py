@@ -20,12 +20,13 @@ from metering.allocations import current_allocation, size_of
 from metering.samples.presence import has_samples
 from metering.store import seals
 from provisioning.driver import Driver
-from provisioning.executor import ChangeState, Entry, StepState, execute, undo
+from provisioning.executor import ChangeState, Entry, StepState, execute
 from provisioning.model import Capability, MachineState, Step, StepKind
 from provisioning.pacing import Pace
 from provisioning.steps import plan_checksum
 from provisioning.store import find_change, get_vm
 from provisioning.tables import ChangeRow, ChangeStepRow
+from provisioning.undoing import undo
 
 # What changes what a machine holds.
 _CHANGES_HELD = (StepKind.CREATE, StepKind.RESIZE, StepKind.SHELVE, StepKind.UNSHELVE, StepKind.DELETE)
