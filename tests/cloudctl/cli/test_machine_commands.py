@@ -213,7 +213,7 @@ def test_what_is_uncertain_is_found_told_and_named_by_doctor(ctx, estate, run_cl
     health = json.loads(run_cli(ctx.home, "doctor", "-o", "json").stdout)
     (finding,) = [each for each in health if each["check"] == "changes"]
     assert finding["health"] == "warning" and "2;" in finding["detail"]
-    assert "change 2 by root, since 2026-10-01T01:00:00+08:00" in second_try(ctx, run_cli)
+    assert f"change 2 by {ctx.actor.login}, since 2026-10-01T01:00:00+08:00" in second_try(ctx, run_cli)
     with held_change(ctx.home, 2):
         assert (
             json.loads(run_cli(ctx.home, "change", "show", "2", "-o", "json").stdout)["standing"] == "running"
