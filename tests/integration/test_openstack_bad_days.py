@@ -131,6 +131,19 @@ def test_a_quota_exceeded_in_mid_plan_undoes_what_was_made(lab, site, monkeypatc
     assert told.index("create tax-2: undone") < told.index("create tax-1: undone")
 
 
+def test_a_cloud_that_is_late_leaves_a_step_uncertain_and_resuming_ends_it(lab, site, monkeypatch):
+    monkeypatch.setenv("CLOUDCTL_MACHINES_RETRIES", "0")
+    wanted(site, machine("tax-1", "tax"), deadline_s=10)
+    with lab.stuck_computes():
+        assert "still at work on tax-1" in refused(site, UNREACHABLE)
+        (change,) = [row["change"] for row in site.json("change", "list", "--open")]
+        (step,) = site.json("change", "show", change)["steps"]
+        assert step["state"] == "running", "nobody knows whether it was done"
+    site.run("change", "resume", change, "--yes")
+    assert [server.status for server in servers_of(lab).values()] == ["ACTIVE"]
+    assert site.drift() == []
+
+
 def test_an_image_that_is_missing_or_another_is_refused_before_anything_is_made(lab, site, tmp_path):
     folder = tmp_path / "home" / "clouds" / "os1"
     folder.mkdir(parents=True, exist_ok=True)

@@ -76,6 +76,22 @@ class OpenStackLab:
         found = OpenStackConfig(config_files=[str(self.clouds_yaml)], load_envvars=False)
         return Connection(config=found.get_one("fake"))
 
+    @contextmanager
+    def stuck_computes(self) -> Iterator[None]:
+        """They take no order and say nothing meanwhile; the cloud notices after twenty seconds."""
+        groups = [int(self._pidfile(host).read_text()) for host in COMPUTES]
+        for group in groups:
+            os.killpg(group, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for group in groups:
+                os.killpg(group, signal.SIGCONT)
+
+    def halt_compute(self, host: str) -> None:
+        """It takes no order from now on, and nobody has noticed."""
+        os.killpg(int(self._pidfile(host).read_text()), signal.SIGSTOP)
+
     def kill_compute(self, host: str) -> None:
         """As a power failure would; the cloud is told at once, as a person who fences it would."""
         pid = int(self._pidfile(host).read_text())
