@@ -1,18 +1,16 @@
 """Carries on the changes that a kill or an unreachable cloud left under way."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 from cloudctl.core.errors import Refused, Unreachable
 from cloudctl.core.identity import Role
 from cloudctl.operations.context import Context
 from cloudctl.operations.machines.execute_change import ChangeFailed, run_change
+from cloudctl.operations.machines.show_change import LEFT_ALONE
 from provisioning.executor import ChangeState
 from provisioning.store import changes
 
 UNDER_WAY = (ChangeState.RUNNING, ChangeState.UNDOING)
-# A plan is carried out right after it was journalled; one that is not after this long was forgotten by a kill.
-LEFT_ALONE = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +25,7 @@ class Resumed:
 def resume_changes(ctx: Context) -> Resumed:
     """Every change begun and neither ended nor in another process's hands. One that fails is taken back as always.
 
-    A plan that was journalled and then left by the process that was to carry it out is taken up after a while.
+    A plan is carried out right after it was journalled; one that is not after a while was forgotten by a kill.
     """
     ctx.actor.require(Role.OPERATOR)
     with ctx.reading() as session:

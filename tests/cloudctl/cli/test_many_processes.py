@@ -45,6 +45,7 @@ def assert_each_stands_once(call, inventory):
     call("inventory", "plan", inventory, "--check")
 
 
+@pytest.mark.sqlite_file
 def test_an_apply_that_is_killed_is_seen_refuses_others_and_is_taken_up(ctx, call, inventory):
     process = applying(ctx, inventory)
     while process.poll() is None and not any(row["steps_done"] for row in list_changes(ctx)):
