@@ -10,6 +10,7 @@ from cloudctl.core.quantity import Size
 from cloudctl.operations.context import Context
 from cloudctl.operations.machines.empty_host import Emptying, empty_host, plan_emptying
 from cloudctl.operations.machines.execute_change import journal_change, run_change
+from cloudctl.operations.machines.host_driver import host_driver
 from cloudctl.operations.machines.host_plan import (
     HostPlan,
     Stay,
@@ -146,13 +147,12 @@ def _require_answer(pool: PoolRow, host: HostRow, seen: Seen) -> None:
 def _readmit(ctx: Context, code: str) -> None:
     """Tells the cloud of a fenced host, where it wants to be told, that it may use the host again."""
     with ctx.reading() as session:
-        pool, host = find_host(session, code)
+        _, host = find_host(session, code)
     if not (host.closed or {}).get("fenced"):
         return
-    with opened_drivers(ctx, [pool.id]) as drivers:
-        driver = drivers[pool.id]
-        if isinstance(driver, Readmitting):
-            driver.readmit(host.code)
+    with host_driver(ctx, code) as at:
+        if isinstance(at.driver, Readmitting):
+            at.driver.readmit(at.host)
 
 
 def _cleared(ctx: Context, session: Session, pool: PoolRow, host: HostRow, seen: Seen) -> list[Step]:

@@ -5,28 +5,23 @@ from typing import Any
 
 from cloudctl.core.errors import Refused
 from cloudctl.operations.context import Context
-from cloudctl.operations.machines.plan_change import opened_drivers
+from cloudctl.operations.machines.host_driver import host_driver
 from provisioning.driver import Inspected
-from provisioning.store import find_host
 
 
 def inspect_host(ctx: Context, code: str) -> dict[str, Any]:
     """What the host is now; cells, storage_pools and networks are lists of rows, empty where the cloud keeps them.
 
-    code: "POOL/CODE", or the host's alone where only one pool has it. Refused where the pool's driver has no hosts;
+    Errors as for `host_driver`; Refused where the pool's driver has no hosts;
     Unreachable when the host does not answer.
     """
-    with ctx.reading() as session:
-        pool, host = find_host(session, code)
-        pool_id, pool_code, host_code = pool.id, pool.code, host.code
-    with opened_drivers(ctx, [pool_id]) as drivers:
-        driver = drivers[pool_id]
-        if not isinstance(driver, Inspected):
-            raise Refused("Pool {pool}: its driver tells nothing of hosts.", pool=pool_code)
-        found = driver.inspect(host_code)
+    with host_driver(ctx, code) as at:
+        if not isinstance(at.driver, Inspected):
+            raise Refused("Pool {pool}: its driver tells nothing of hosts.", pool=at.pool)
+        found = at.driver.inspect(at.host)
     return {
-        "pool": pool_code,
-        "code": host_code,
+        "pool": at.pool,
+        "code": at.host,
         "is_up": found.facts.is_up,
         "hypervisor": found.hypervisor,
         "manager": found.manager,

@@ -6,26 +6,21 @@ from typing import Any
 from cloudctl.core.errors import Refused
 from cloudctl.core.identity import Role
 from cloudctl.operations.context import Context
-from cloudctl.operations.machines.plan_change import opened_drivers
+from cloudctl.operations.machines.host_driver import host_driver
 from provisioning.driver import Probed
-from provisioning.store import find_host
 
 
 def probe_host(ctx: Context, code: str) -> list[dict[str, Any]]:
     """A row per way of running guests: whether the host offers it, whether it works, after how many seconds.
 
-    code: "POOL/CODE", or the host's alone where only one pool has it. Refused where the pool's driver has nothing
+    Errors as for `host_driver`; Refused where the pool's driver has nothing
     to try. Nothing of the probe stays on the host.
     """
     ctx.actor.require(Role.OPERATOR)
-    with ctx.reading() as session:
-        pool, host = find_host(session, code)
-        pool_id, pool_code, host_code = pool.id, pool.code, host.code
-    with opened_drivers(ctx, [pool_id]) as drivers:
-        driver = drivers[pool_id]
-        if not isinstance(driver, Probed):
-            raise Refused("Pool {pool}: its driver has nothing to try on a host.", pool=pool_code)
-        rows = [asdict(result) for result in driver.probe(host_code)]
+    with host_driver(ctx, code) as at:
+        if not isinstance(at.driver, Probed):
+            raise Refused("Pool {pool}: its driver has nothing to try on a host.", pool=at.pool)
+        rows = [asdict(result) for result in at.driver.probe(at.host)]
     with ctx.writing() as session:
-        ctx.record(session, "host.probe", f"{pool_code}/{host_code}", results=rows)
+        ctx.record(session, "host.probe", f"{at.pool}/{at.host}", results=rows)
     return rows
