@@ -171,6 +171,23 @@ def test_a_dead_hosts_machines_start_elsewhere_and_once(lab, tmp_path):
     assert site.drift() == []
 
 
+def test_a_machine_whose_host_died_in_a_step_starts_elsewhere(lab, tmp_path):
+    site = site_of(tmp_path)
+    site.apply(machine("tax-1", "tax"), deadline_s=10)
+    dead = site.vm("tax-1")["host"]
+    lab.halt_compute(dead)
+    site.run("vm", "stop", "tax-1", "--yes", wanted=6)
+    (uncertain,) = site.json("change", "list", "--state", "uncertain")
+    lab.kill_compute(dead)
+    site.apply(machine("tax-1", "tax"))
+    site.run("host", "evacuate", f"os1/{dead}", "--fenced", "killed by the test", "--yes")
+    assert site.json("change", "show", uncertain["change"])["state"] == "failed"
+    with lab.connection() as cloud:
+        (server,) = servers(cloud).values()
+    assert (server.compute_host != dead, server.status, server.task_state) == (True, "ACTIVE", None)
+    assert site.drift() == []
+
+
 def is_opened(site, host):
     try:
         site.run("host", "undrain", host, "--yes")

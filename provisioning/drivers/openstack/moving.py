@@ -8,6 +8,8 @@ from provisioning.drivers.openstack.site import Site, text_of, wanted_host
 from provisioning.model import Applied, Step
 
 MOVES = ("live-migration", "migrate")
+# To the cloud an evacuation is a rebuild on another host.
+EVACUATING = "rebuild"
 
 
 def migrate(site: Site, step: Step) -> Applied:
@@ -37,16 +39,20 @@ def migrate(site: Site, step: Step) -> Applied:
 def evacuate(site: Site, step: Step) -> Applied:
     """The old host is dead and fenced, a person says so; the cloud is told, and starts the machine elsewhere.
 
-    What the old host still has of it its own compute service removes when it comes back.
+    What the old host still has of it its own compute service removes when it comes back. What that host was doing
+    with it when it died the cloud would wait for without end.
     """
     deadline = site.deadline(step.name)
     server = site.server_of(step)
-    if server[TASK] is not None:
-        server = site.servers.watched(server, deadline, lambda now: now[TASK] is None)
     target, dead = wanted_host(step), text_of(step.before, "host")
+    if server[TASK] is not None and (server[HOST] != dead or server[TASK].startswith(EVACUATING)):
+        server = site.servers.watched(server, deadline, lambda now: now[TASK] is None)
     if server[HOST] != dead and server[HOST] is not None:
         return _applied(site, server, ("evacuate",))
     _require_dead(site, dead)
+    if server[TASK] is not None:
+        site.servers.act(server["id"], "os-resetState", {"state": "active"})
+        server = site.servers.watched(server, deadline, lambda now: now[TASK] is None)
     was_off = server["status"] == "SHUTOFF"
     site.servers.act(server["id"], "evacuate", {"host": target} if target else {})
     server = site.servers.watched(
