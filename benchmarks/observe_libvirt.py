@@ -57,6 +57,9 @@ def look(folder: Path, machines: int, hosts: int, calls: Counter[str]) -> float:
 def mock(folder: Path, number: int, machines: int) -> str:
     """The URI of a host that libvirt's test driver makes up from a file."""
     node = ET.Element("node")
+    network = ET.SubElement(node, "network")
+    ET.SubElement(network, "name").text = "office"
+    ET.SubElement(network, "bridge", name="br-office")
     for index in range(machines):
         vm_id = number * machines + index + 1
         domain = ET.SubElement(node, "domain", type="test")
@@ -67,6 +70,8 @@ def mock(folder: Path, number: int, machines: int) -> str:
         ET.SubElement(ET.SubElement(domain, "os"), "type").text = "hvm"
         marks = Marks(vm_id, f"vm-{vm_id}", RUNNING, f"n{number}", Size(2, 4096, {"ssd": 40}))
         ET.SubElement(domain, "metadata").append(namespaced(marks))
+        port = ET.SubElement(ET.SubElement(domain, "devices"), "interface", type="network")
+        ET.SubElement(port, "source", network="office")
     path = folder / f"n{number}.xml"
     ET.ElementTree(node).write(path)
     return f"test://{path}"
@@ -77,13 +82,15 @@ def counted() -> Counter[str]:
     import libvirt
 
     calls: Counter[str] = Counter()
-    for kind in (libvirt.virConnect, libvirt.virDomain, libvirt.virStoragePool):
+    for kind in (libvirt.virConnect, libvirt.virDomain, libvirt.virStoragePool, libvirt.virNetwork):
         for name in (
             "getAllDomainStats",
             "XMLDesc",
             "getInfo",
             "getCapabilities",
             "listAllStoragePools",
+            "listAllNetworks",
+            "DHCPLeases",
             "info",
         ):
             if hasattr(kind, name):
