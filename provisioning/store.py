@@ -185,6 +185,17 @@ def change_steps(session: Session, change_id: int) -> Sequence[ChangeStepRow]:
     return session.scalars(query.order_by(ChangeStepRow.position)).all()
 
 
+def steps_by_change(session: Session, states: Sequence[str] | None = None) -> dict[int, list[ChangeStepRow]]:
+    """The steps of every change, in their order, by its number; `states` of the changes narrows them."""
+    query = select(ChangeStepRow).order_by(ChangeStepRow.change_id, ChangeStepRow.position)
+    if states is not None:
+        query = query.join(ChangeRow).where(ChangeRow.state.in_(states))
+    found: dict[int, list[ChangeStepRow]] = {}
+    for row in session.scalars(query):
+        found.setdefault(row.change_id, []).append(row)
+    return found
+
+
 def change_step(session: Session, change_id: int, position: int) -> ChangeStepRow:
     """One step, which must exist."""
     query = select(ChangeStepRow).where(ChangeStepRow.change_id == change_id)

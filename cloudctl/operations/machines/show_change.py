@@ -12,7 +12,7 @@ from cloudctl.core.ledger_store import is_file
 from cloudctl.operations.context import Context
 from cloudctl.operations.machines.change_lock import is_in_hand
 from provisioning.executor import ChangeState, StepState, had_effect
-from provisioning.store import change_steps, changes, find_change, get_vm
+from provisioning.store import change_steps, changes, find_change, get_vm, steps_by_change
 from provisioning.tables import ChangeRow, ChangeStepRow
 
 # How a change stands that no process has in hand and that has not ended: a step of it may have been done or not;
@@ -90,8 +90,10 @@ def _undoing(step: StepOutcome) -> str:
 
 def list_changes(ctx: Context, standings: Collection[str] | None = None) -> list[dict[str, Any]]:
     """Every change, the newest last; `standings` narrows them."""
+    states = None if standings is None else sorted({*standings} & {*ChangeState} | {*_UNDER_WAY})
     with ctx.reading() as session:
-        rows = [_change_row(ctx, row, change_steps(session, row.id)) for row in changes(session)]
+        steps = steps_by_change(session, states)
+        rows = [_change_row(ctx, row, steps.get(row.id, [])) for row in changes(session, states)]
     return [row for row in rows if standings is None or row["standing"] in standings]
 
 
