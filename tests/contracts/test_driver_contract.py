@@ -297,6 +297,16 @@ def test_a_machine_put_aside_is_off_and_kept_until_it_is_brought_back(bench, mac
     assert bench.reopened().apply(unshelve_step(machine, "m")).at == back.at
 
 
+def test_what_is_put_aside_moves_at_rest(bench, machine):
+    needs(bench, Capability.SHELVE, Capability.MIGRATE)
+    bench.driver.apply(shelve_step(machine, "m"))
+    if seen(bench.driver)[machine].host is None:
+        pytest.skip("gives its place up when it is put aside: there is nothing to move")
+    bench.driver.apply(migrate_step(machine, "m", "a", "b", is_live=False))
+    found = seen(bench.driver)[machine]
+    assert (found.state, found.host, found.size) == (MachineState.SHELVED, "b", SIZE)
+
+
 def test_what_is_put_aside_can_be_deleted(bench, machine):
     needs(bench, Capability.SHELVE)
     bench.driver.apply(shelve_step(machine, "m"))
