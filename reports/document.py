@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 
 from reports.charts.model import Chart
 
-# money: fen as int; price: yuan as Decimal; percent and share: a fraction; share is drawn with a small bar;
-# change: a signed fraction; number: an exact quantity; measure: a measured one, printed in few digits; instant and
-# date: a time in the site's zone.
+# money: fen as int; price: yuan as Decimal; percent and share: a fraction; share is drawn with a small bar; rate: a
+# fraction to a hundredth of a percent, as reductions are published; change: a signed fraction; number: an exact
+# quantity; measure: a measured one, printed in few digits; instant and date: a time in the site's zone.
 Kind = Literal[
     "text",
     "code",
@@ -24,6 +24,7 @@ Kind = Literal[
     "money",
     "price",
     "percent",
+    "rate",
     "share",
     "change",
     "instant",
@@ -31,7 +32,7 @@ Kind = Literal[
 ]
 Cell = str | int | float | Decimal | datetime | date | None
 NUMERIC: frozenset[Kind] = frozenset(
-    {"count", "number", "measure", "money", "price", "percent", "share", "change"}
+    {"count", "number", "measure", "money", "price", "percent", "rate", "share", "change"}
 )
 
 

@@ -28,6 +28,8 @@ def figure_text(value: int | float | Decimal, kind: Kind) -> str:
         return money_text(int(value))
     if kind in ("percent", "share"):
         return percent_text(float(value))
+    if kind == "rate":
+        return percent_text(float(value), 2)
     if kind == "change":
         return change_text(float(value))
     if kind == "price":
@@ -47,8 +49,8 @@ def price_text(price: Decimal) -> str:
     return f"{price:,.{places}f}".replace("-", MINUS)
 
 
-def percent_text(share: float) -> str:
-    return f"{share * 100:.1f}%".replace("-", MINUS)
+def percent_text(share: float, places: int = 1) -> str:
+    return f"{share * 100:.{places}f}%".replace("-", MINUS)
 
 
 def change_text(share: float) -> str:

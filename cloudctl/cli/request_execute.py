@@ -8,7 +8,7 @@ from cloudctl.cli.request_options import asking_options, tell_step
 from cloudctl.cli.run import Run, confirm, say
 from cloudctl.core.clock import parse_when
 from cloudctl.operations.requests.execute_request import check_execute, execute_request
-from policies.requests.model import RequestState
+from policies.requests.model import RequestKind, RequestState
 
 PLAN_COLUMNS = ("step", "kind", "target", "before", "after", "live")
 
@@ -45,6 +45,8 @@ def execute(run: Run, number: int, done_at: str | None, output: str, dry_run: bo
         confirm("Carry it out?", yes=yes)
         step = execute_request(ctx, number, done_at=when)
         tell_step(ctx, step)
+        if step.state == RequestState.DONE and step.kind == RequestKind.NEW:
+            say("No inventory file has these machines yet; “cloudctl inventory export” writes one that does.")
         if step.state == RequestState.EXECUTING:
             say(
                 "Work orders are out; report them with “cloudctl request execute {request} --done-at TIME”.",

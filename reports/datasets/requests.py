@@ -27,7 +27,8 @@ class HandedOver:
 
 @dataclass(frozen=True, slots=True)
 class HandoverReport:
-    """contact: the unit's; provider: who runs the pools, by name."""
+    """contact: the unit's; operator_contact: that of the unit whose operator carried it out; provider: who runs the
+    pools, by name; decision_reason: why it was granted so, where that was said."""
 
     imprint: Imprint
     request: int
@@ -43,6 +44,8 @@ class HandoverReport:
     decided_at: datetime
     executed_by: str
     executed_at: datetime
+    operator_contact: str | None
+    decision_reason: str
     providers: tuple[str, ...]
     machines: tuple[HandedOver, ...]
 

@@ -43,6 +43,8 @@ def _facts(report: HandoverReport, reader: Reader) -> Facts:
             (texts.text("Granted by"), by(report.decided_by, instant_text(report.decided_at, zone))),
             (texts.text("Carried out by"), by(report.executed_by, instant_text(report.executed_at, zone))),
             (texts.text("Provider"), ", ".join(report.providers) or report.imprint.site),
+            (texts.text("Reason of the decision"), report.decision_reason or NOTHING),
+            (texts.text("Contact for questions"), report.operator_contact or NOTHING),
         )
     )
 

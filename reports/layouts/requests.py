@@ -15,7 +15,7 @@ def lay_out_requests(report: RequestsReport, reader: Reader) -> Document:
             Figure(texts.text("Requests decided"), total.requests if total else 0, "count", ""),
             Figure(texts.text("Asked, a month"), total.asked_fen if total else 0, "money", ""),
             Figure(texts.text("Granted, a month"), total.granted_fen if total else 0, "money", ""),
-            Figure(texts.text("Reduction rate"), _rate(total), "percent", ""),
+            Figure(texts.text("Reduction rate"), _rate(total), "rate", ""),
         )
     )
     return assemble(
@@ -54,7 +54,7 @@ def _table(report: RequestsReport, reader: Reader) -> Table:
             Column("granted_storage_gib", texts.text("Storage, GiB"), "count", 12, granted, is_summed=True),
             Column("granted_fen", texts.text("Price a month"), "money", 13, granted, is_summed=True),
             Column("cut_fen", texts.text("Cut, a month"), "money", 13, is_summed=True),
-            Column("reduction_rate", texts.text("Reduction rate"), "percent", 10),
+            Column("reduction_rate", texts.text("Reduction rate"), "rate", 10),
         ),
         tuple(_row(unit) for unit in report.units),
         total_label=texts.text("Total"),

@@ -37,7 +37,10 @@ def read_handover(
     unit = next(unit for unit in estate.units.values() if unit.id == row.unit_id)
     system = next(system for system in estate.systems.values() if system.id == row.system_id)
     pools = {get_pool(session, vm.pool_id) for vm in machines}
-    names = {person.login: person.name for person in people(session, removed=True)}
+    staff = {person.login: person for person in people(session, removed=True)}
+    names = {login: person.name for login, person in staff.items()}
+    operator = staff.get(row.executed_by or "")
+    theirs = next((unit for unit in estate.units.values() if operator and unit.id == operator.unit_id), None)
     return HandoverReport(
         imprint=replace(imprint, simulated_pools=estate.simulated({pool.code for pool in pools})),
         request=number,
@@ -53,6 +56,8 @@ def read_handover(
         decided_at=row.decided_at,
         executed_by=_name(names, row.executed_by),
         executed_at=row.executed_at,
+        operator_contact=theirs.contact if theirs else None,
+        decision_reason=row.decision_reason or "",
         providers=tuple(sorted({pool.provider for pool in pools if pool.provider})),
         machines=tuple(
             _machine(session, vm, imprint, (estate, book), addresses.get(vm.id, ())) for vm in machines

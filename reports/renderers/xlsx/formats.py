@@ -12,6 +12,7 @@ NUMBER_FORMATS: dict[Kind, str] = {
     "money": "#,##0.00",
     "price": "#,##0.00####",
     "percent": "0.0%",
+    "rate": "0.00%",
     "share": "0.0%",
     "change": "+0.0%;-0.0%;0.0%",
     "instant": "yyyy-mm-dd hh:mm",

@@ -14,6 +14,7 @@ def test_the_whole_way(call, ctx, home, run_cli, granted):
     executed = call("otto", "execute", granted, "--yes")
 
     assert f"Request {granted}: done." in executed.stderr
+    assert "inventory export" in executed.stderr
     rows = machines(home, run_cli)
     assert [(row["vm"], row["vcpus"], row["memory_mib"], row["unit"]) for row in rows] == [
         ("web-1", 2, 8192, "fin"),

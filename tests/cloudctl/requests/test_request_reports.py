@@ -28,13 +28,15 @@ NEW = [
 def call(ctx, as_person, home, run_cli):
     build_estate(ctx)
     for login, roles, unit in (
-        ("olga", ["operator"], None),
+        ("olga", ["operator"], "nat"),
         ("wang", ["unit"], "fin"),
         ("nan", ["unit"], "nat"),
         ("pan", ["panel"], None),
         ("zhao", ["finance"], None),
     ):
         as_person(ctx, login, *roles, unit=unit)
+    with ctx.writing() as session:
+        session.query(UnitRow).filter_by(code="nat").one().contact = "hotline 0371-12345"
     path = ctx.home / "tariffs.yaml"
     path.write_text(TARIFFS)
     apply_tariffs(as_person(ctx, "zhao"), path)
@@ -83,6 +85,8 @@ def test_the_unit_is_handed_its_machines(call, done, tmp_path, lang):
         "web-2",
         "596.00",
         "2027-12-31",
+        "Half will do",
+        "hotline 0371-12345",
         "资源交付单" if lang == "zh_CN" else "Handover sheet",
     ):
         assert word in page
@@ -144,7 +148,7 @@ def test_a_year_on_paper(call, done, tmp_path):
     page = (tmp_path / "requests-2026.html").read_text()
     figures = json.loads((tmp_path / "requests-2026.json").read_text())
 
-    assert "23.6%" in page
+    assert "23.59%" in page
     assert (figures["total"]["asked_size"]["vcpus"], figures["total"]["granted_size"]["vcpus"]) == (8, 4)
     assert (figures["total"]["asked"], figures["total"]["cut"]) == ("780.00", "184.00")
     assert [unit["unit"]["code"] for unit in figures["units"]] == ["fin"]
