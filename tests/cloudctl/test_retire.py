@@ -100,6 +100,13 @@ def test_what_is_not_put_aside_is_not_brought_back(ctx, estate):
         plan_restore(ctx, "m")
 
 
+def test_rolling_back_what_made_a_machine_puts_it_aside(ctx, estate):
+    roll_back_change(ctx, 1, "a mistake")
+    assert (held(ctx), seen(ctx, estate)) == (None, {"m": MachineState.SHELVED})
+    change_machines(ctx, plan_restore(ctx, "m").steps, "no mistake")
+    assert held(ctx) == SMALL
+
+
 def test_rolling_a_retirement_back_brings_the_machine_back(ctx, estate):
     change = retire(ctx).change
     ctx.clock.advance(timedelta(days=1))

@@ -11,8 +11,8 @@ from cloudctl.operations.machines.show_change import ChangeOutcome
 from metering.allocations import current_allocation, size_of
 from provisioning.executor import StepState
 from provisioning.model import Step, StepKind
-from provisioning.steps import inverse, wanted_size
-from provisioning.store import change_steps, changes, find_change
+from provisioning.steps import inverse, shelve_step, wanted_size
+from provisioning.store import change_steps, changes, find_change, get_pool, get_vm
 from provisioning.tables import ChangeStepRow
 
 
@@ -20,6 +20,8 @@ def roll_back_change(
     ctx: Context, change_id: int, reason: str, *, checksum: str | None = None
 ) -> ChangeOutcome:
     """Restores what was before the change, to the exact earlier size. Refused when machines have changed since.
+
+    A machine that a finished change made may have been worked with since: it is put aside, not deleted.
 
     Errors as for `change_machines`. checksum: of the reversing plan as it was printed.
     """
@@ -68,4 +70,9 @@ def _reversed(session: Session, row: ChangeStepRow) -> Step | None:
         held = current_allocation(session, step.vm_id)
         if held is None or size_of(held) != wanted_size(step):
             raise Refused("{name} has changed its size since.", name=step.name)
+    if (
+        step.kind == StepKind.CREATE
+        and get_pool(session, get_vm(session, row.vm_id).pool_id).driver != "external"
+    ):
+        return shelve_step(step.vm_id, step.name)
     return inverse(step)
