@@ -23,11 +23,11 @@ from cloudctl.operations.machines.host_plan import (
 )
 from cloudctl.operations.machines.plan_change import (
     Seen,
-    kept_sizes,
     opened_drivers,
     require_capabilities,
     require_free,
 )
+from cloudctl.operations.machines.promised_room import kept_sizes
 from cloudctl.operations.machines.show_change import ChangeOutcome
 from provisioning.driver import Readmitting
 from provisioning.executor import Entry

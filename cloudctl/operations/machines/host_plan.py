@@ -10,10 +10,9 @@ from cloudctl.operations.context import Context
 from cloudctl.operations.machines.plan_change import (
     ChangePlan,
     Seen,
-    kept_sizes,
-    promises,
     require_capabilities,
 )
+from cloudctl.operations.machines.promised_room import kept_sizes, promises
 from cloudctl.operations.requests.reserved_room import reserve_granted
 from provisioning.model import Machine, Observation, Step, StepKind
 from provisioning.promises import Promises

@@ -7,19 +7,16 @@ from dataclasses import dataclass, replace
 from sqlalchemy.orm import Session
 
 from cloudctl.core.errors import Message, NotFound, Refused
-from cloudctl.core.estate import systems, unit_codes
+from cloudctl.core.estate import people, systems, unit_codes
 from cloudctl.core.identity import Role
-from cloudctl.core.quantity import Size
 from cloudctl.operations.context import Context
+from cloudctl.operations.machines.promised_room import promises
 from cloudctl.operations.requests.reserved_room import reserve_granted
-from metering.allocations import current_allocations, history_of, size_of
 from provisioning.cycles import with_cycles
 from provisioning.driver import Driver, addresses_of
 from provisioning.model import Capability, Machine, Observation, Step, StepKind
-from provisioning.placement import Overcommit
-from provisioning.promises import Promise, Promises
 from provisioning.steps import plan_checksum, required_capability, wanted_size
-from provisioning.store import get_pool, get_vm, hosts, open_pool_driver, open_steps, vms
+from provisioning.store import get_pool, get_vm, open_pool_driver, open_steps, vms
 from provisioning.tables import PoolRow, VmRow
 
 
@@ -118,7 +115,8 @@ def lay_out(
 
 
 def with_owners(session: Session, steps: Sequence[Step]) -> list[Step]:
-    """Steps that make or take over machines get their owners' codes, and new ones whom to be kept apart from."""
+    """Steps that make or take over machines get their owners' codes, and new ones whom to be kept apart from and the
+    keys of their unit's people."""
     if not any(step.kind in (StepKind.CREATE, StepKind.ADOPT) for step in steps):
         return list(steps)
     codes, found = unit_codes(session), {row.id: row for row in systems(session, removed=True)}
@@ -134,75 +132,16 @@ def with_owners(session: Session, steps: Sequence[Step]) -> list[Step]:
             owner = {"system": system.code, "unit": codes[system.unit_id]}
             if step.kind == StepKind.CREATE:
                 owner["avoid"] = sorted(others)
+                owner |= _let_in(session, system.unit_id)
             others.add(row.id)
         owned.append(replace(step, after={**(step.after or {}), **owner}) if owner else step)
     return owned
 
 
-def promises(session: Session, pool: PoolRow, observation: Observation) -> Promises:
-    """What is promised on a pool's hosts: our machines by their allocations, those the cloud has beside them,
-    and what changes under way will need. What is put aside keeps its room."""
-    held = kept_sizes(session, pool.id)
-    ours = {row.id: row for row in vms(session, pool_id=pool.id, states=["active", "shelved"])}
-    known = [
-        Promise(vm_id, row.host, row.system_id, held[vm_id])
-        for vm_id, row in ours.items()
-        if row.host and vm_id in held
-    ]
-    under_way = _under_way(session, pool, ours, held)
-    counted = {promise.vm_id for promise in known + under_way}
-    foreign = [
-        Promise(None, machine.host, 0, machine.size)
-        for machine in observation.machines
-        if machine.host and machine.vm_id not in counted
-    ]
-    draining = [host.code for host in hosts(session, pool.id) if not host.accepting]
-    return Promises(
-        observation.hosts, draining, Overcommit.of(pool.options), _grown(known, under_way) + foreign
-    )
-
-
-def kept_sizes(session: Session, pool_id: int) -> dict[int, Size]:
-    """What each of a pool's machines holds or, put aside, held last and would hold again."""
-    sizes = {vm_id: size_of(row) for vm_id, row in current_allocations(session, pool_id).items()}
-    for row in vms(session, pool_id=pool_id, states=["shelved"]):
-        if held := history_of(session, row.id):
-            sizes[row.id] = size_of(held[-1])
-    return sizes
-
-
-def _under_way(
-    session: Session, pool: PoolRow, ours: Mapping[int, VmRow], held: Mapping[int, Size]
-) -> list[Promise]:
-    """Room that steps not yet done have been given: a machine on its way stands on both hosts."""
-    found = []
-    for _, step in open_steps(session):
-        row = session.get_one(VmRow, step.vm_id)
-        if row.pool_id != pool.id or step.state in ("done", "undone", "failed") or step.after is None:
-            continue
-        host = step.after.get("host") or row.host
-        if step.kind in (StepKind.CREATE, StepKind.RESIZE) and host:
-            found.append(Promise(row.id, str(host), row.system_id, Size.from_json(step.after)))
-        elif step.kind in (StepKind.MIGRATE, StepKind.EVACUATE) and host and row.id in held:
-            found.append(Promise(row.id, str(host), row.system_id, held[row.id]))
-    return found
-
-
-def _grown(known: Sequence[Promise], under_way: Sequence[Promise]) -> list[Promise]:
-    """Each machine once per host, in the larger of what it has and what it is to have."""
-    merged: dict[tuple[int | None, str], Promise] = {}
-    for promise in [*known, *under_way]:
-        key = (promise.vm_id, promise.host)
-        merged[key] = (
-            replace(promise, size=_larger(merged[key].size, promise.size)) if key in merged else promise
-        )
-    return list(merged.values())
-
-
-def _larger(one: Size, other: Size) -> Size:
-    tiers = one.storage_gib.keys() | other.storage_gib.keys()
-    storage = {tier: max(one.storage_gib.get(tier, 0), other.storage_gib.get(tier, 0)) for tier in tiers}
-    return Size(max(one.vcpus, other.vcpus), max(one.memory_mib, other.memory_mib), storage)
+def _let_in(session: Session, unit_id: int) -> dict[str, object]:
+    """The SSH keys of a unit's people, where they have any."""
+    keys = [key for person in people(session) if person.unit_id == unit_id for key in person.ssh_keys]
+    return {"ssh_keys": sorted(set(keys))} if keys else {}
 
 
 def require_free(ctx: Context, session: Session, machines: Mapping[int, VmRow]) -> None:

@@ -10,7 +10,8 @@ from cloudctl.core.estate import equipment
 from cloudctl.core.quantity import Size
 from cloudctl.core.tables import SystemRow, UnitRow
 from cloudctl.operations.context import Context
-from cloudctl.operations.machines.plan_change import Seen, opened_drivers, promises
+from cloudctl.operations.machines.plan_change import Seen, opened_drivers
+from cloudctl.operations.machines.promised_room import promises
 from cloudctl.operations.requests.item_price import Price, added_size, item_price
 from cloudctl.operations.requests.known_estate import known_estate
 from cloudctl.operations.requests.reserved_room import reserve_granted

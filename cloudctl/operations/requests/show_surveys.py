@@ -6,7 +6,8 @@ from sqlalchemy.orm import Session
 
 from cloudctl.core.errors import Unreachable
 from cloudctl.operations.context import Context
-from cloudctl.operations.machines.plan_change import opened_drivers, promises
+from cloudctl.operations.machines.plan_change import opened_drivers
+from cloudctl.operations.machines.promised_room import promises
 from cloudctl.operations.requests.free_room import free_room
 from cloudctl.operations.requests.request_steps import may_see_all
 from cloudctl.operations.requests.reserved_room import reserve_granted
