@@ -207,7 +207,7 @@ class LibvirtDriver:
         if there is not None and there.host == target:
             for other in seen.others:
                 self._clear_away(step.vm_id, other.host, other.found)
-            return self._on(target, lambda place: movement.arrived(place, place.again(there.found)))
+            return self._on(target, lambda place: movement.taken_over(place, place.again(there.found)))
         if dead not in seen.silent and dead in self._hosts:
             if there is not None and there.host == dead:
                 raise Refused("Host {host} answers: its machines are migrated, not evacuated.", host=dead)

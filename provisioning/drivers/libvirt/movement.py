@@ -112,14 +112,27 @@ def evacuate(place: Workplace, step: Step) -> Applied:
     place.require_room(step.name, marks.size, without=before.uuid)
     _require_disks(place, step.name, before.disks)
     xml = with_marks(ET.fromstring(kept), namespaced(replace(marks, is_cycling=False)))
-    there = found(place.connection.defineXML(xml))
-    try:
-        if marks.state == RUNNING:
-            there.domain.create()
-    except sdk().libvirtError:
-        forget(there.domain)
-        raise
+    return taken_over(place, found(place.connection.defineXML(xml)))
+
+
+def taken_over(place: Workplace, there: Found) -> Applied:
+    """Starts what ran on the dead host; done before: nothing, however it stands by now."""
+    marks = marks_of_ours(there)
+    if marks.host == place.host:
+        return place.applied(there, marks.moved_at)
+    if marks.state == RUNNING:
+        _start(there)
     now = place.clock.now()
     booted = {"booted_at": now} if marks.state == RUNNING else {}
     place.note(there, host=place.host, moved_at=now, **booted)
     return place.applied(there, now)
+
+
+def _start(there: Found) -> None:
+    """If it cannot start here, it does not stand here."""
+    try:
+        if not there.domain.isActive():
+            there.domain.create()
+    except sdk().libvirtError:
+        forget(there.domain)
+        raise

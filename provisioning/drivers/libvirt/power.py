@@ -42,10 +42,9 @@ def stop(place: Workplace, there: Found, step: Step) -> Applied:
 
 
 def shelve(place: Workplace, there: Found, step: Step) -> Applied:
-    """Off, its disks kept, and never started by itself."""
-    marks = marks_of_ours(there)
+    """Off, its disks kept, and never started by itself: asked again too, for the first time may have been cut off."""
     applied = put_down(place, there, SHELVED, by_force=is_by_force(place, step))
-    if marks.state != SHELVED and there.domain.autostart():
+    if there.domain.autostart():
         there.domain.setAutostart(0)
     return applied
 
