@@ -20,7 +20,10 @@ people:
 - {login: bai, name: 白某, roles: [finance]}
 systems: [{code: tax, name: 非税, unit: fin, level: 2}]
 pools: [{code: gov, name: 专有云, driver: embedded}]
-hosts: [{code: h1, pool: gov, vcpus: 64, memory_mib: 262144, storage_gib: {ssd: 20000}}]
+hosts: [{code: h1, pool: gov, vcpus: 64, memory_mib: 262144, storage_gib: {ssd: 20000, sas: 20000}}]
+images: [{code: debian12, pool: gov, source: debian-12.qcow2}]
+networks: [{code: office, pool: gov, vlan: 120}]
+equipment: [{code: fin-srv-3, unit: fin, kind: server, condition: working}]
 vms:
 - {name: tax-db-1, system: tax, pool: gov, vcpus: 4, memory_mib: 8192, storage_gib: {ssd: 100}}
 - {name: tax-test-1, system: tax, pool: gov, vcpus: 2, memory_mib: 4096, storage_gib: {ssd: 50}}
@@ -66,7 +69,7 @@ class Reader:
         answers = HEAD | {4: lists["B1"].value, 5: lists["C1"].value}
         for row, answer in answers.items():
             book.worksheets[0].cell(row, 2, answer)
-        for column, answer in enumerate(("tax-app", 1, lists["D1"].value, 4, 8, "ssd", 100), 1):
+        for column, answer in enumerate(("tax-web-0", 1, lists["D1"].value, 4, 8, "ssd", 100), 1):
             book.worksheets[1].cell(2, column, answer)
         book.save(name)
 
