@@ -22,6 +22,7 @@ from provisioning.steps import (
     create_step,
     delete_step,
     evacuate_step,
+    migrate_step,
     reboot_step,
     start_step,
     stop_step,
@@ -229,6 +230,33 @@ def test_a_guest_whose_qemu_dies_is_seen_off_and_starts_again(lab, opened):
     assert driver.observe().machines[0].state == MachineState.RUNNING
     driver.apply(delete_step(1, "m", SIZE, "a"))
     assert volumes(lab) == []
+
+
+def kill_guest(lab, host):
+    os.kill(lab.hosts[host].guest_pid("m"), signal.SIGKILL)
+
+
+def test_a_guest_whose_qemu_dies_while_it_is_restarted_runs_all_the_same(lab, opened):
+    driver = opened(stop_seconds=60, power_off=False)
+    driver.apply(create_step(1, "m", SIZE, host="a"))
+    late = after(0.7, kill_guest, lab, "a")
+    driver.apply(reboot_step(1, "m", datetime(2026, 10, 1, 0, 30, tzinfo=UTC)))
+    late.join()
+    (machine,) = driver.observe().machines
+    assert machine.state == MachineState.RUNNING
+
+
+def test_a_guest_whose_qemu_dies_while_it_moves_stands_where_it_stood(lab, opened):
+    driver = opened()
+    driver.apply(create_step(1, "m", SIZE, host="a"))
+    late = after(1.0, kill_guest, lab, "a")
+    with pytest.raises((Refused, Unreachable)):
+        driver.apply(migrate_step(1, "m", "a", "b"))
+    late.join()
+    assert domains(lab) == {"a": [("m", False)], "b": []}
+    driver.apply(migrate_step(1, "m", "a", "b"))
+    driver.apply(start_step(1, "m"))
+    assert domains(lab) == {"a": [], "b": [("m", True)]}
 
 
 def test_the_command_leaves_a_step_uncertain_and_resume_settles_it(lab, tmp_path, monkeypatch):
