@@ -9,7 +9,7 @@ from datetime import timedelta
 import openpyxl
 import pytest
 
-from cloudctl.core.errors import InvalidInput, Refused
+from cloudctl.core.errors import InvalidInput, Refused, Unreachable
 from cloudctl.core.quantity import Size
 from cloudctl.operations.machines.adopt_machines import adopt_machines
 from cloudctl.operations.machines.adoption_sheet import make_adoption_sheet, read_adoption_sheet
@@ -325,6 +325,13 @@ def test_after_rows_with_ids_of_their_own_the_next_id_is_a_new_one(ctx):
         session.flush()
         keep_vm_ids_ahead(session)
     assert planned_vm(ctx, "next", estate.lab, estate.tax) == 51
+
+
+def test_nothing_is_rebuilt_while_a_pool_keeps_its_ids_to_itself(ctx, home, run_cli, three):
+    write_faults(home / "clouds" / "lab", Faults(pool_down=True))
+    with pytest.raises(Unreachable):
+        plan_rebuilding(ctx)
+    assert run_cli(home, "vm", "adopt", "--rebuild", "--dry-run").exit_code == 6
 
 
 def test_rebuilding_leaves_what_carries_no_owner(ctx, three):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from cloudctl.core.errors import Message
+from cloudctl.core.errors import Message, Unreachable
 from cloudctl.core.identity import Role
 from cloudctl.operations.context import Context
 from cloudctl.operations.machines.adopt_machines import Adoption, objections
@@ -25,7 +25,11 @@ def plan_rebuilding(ctx: Context, pool: str | None = None) -> Rebuilding:
     """
     ctx.actor.require(Role.OPERATOR)
     orphans = list_orphans(ctx, pool)
-    wanted, left = [], [(code, why) for code, why in orphans.unreachable.items()]
+    for code, reason in orphans.unreachable.items():
+        # The ids its machines carry would be given out anew meanwhile.
+        raise Unreachable("Pool {pool}: {why}", pool=code, why=ctx.texts.message(reason))
+    wanted: list[Adoption] = []
+    left: list[tuple[str, Message]] = []
     for orphan in orphans.found:
         why = _why_not(orphan)
         if why is not None:
