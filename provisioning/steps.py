@@ -21,7 +21,7 @@ adopt    after: vcpus, memory_mib, storage_gib, host, image, network, of a machi
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from cloudctl.core.clock import as_utc
@@ -42,7 +42,7 @@ def create_step(
     unit: str | None = None,
     avoid: Sequence[int] = (),
 ) -> Step:
-    """host None: `begin_change` places the machine, and fills in system, unit and whom to avoid."""
+    """host None: `begin_change` places the machine, and fills in system, unit, whom to avoid and whom to let in."""
     made_of = {"host": host, "image": image, "network": network}
     after = {**size.as_json(), **made_of, "system": system, "unit": unit, "avoid": list(avoid)}
     return Step(StepKind.CREATE, vm_id, name, None, after)
@@ -112,6 +112,12 @@ def adopt_step(
     made_of = {"host": host, "image": image, "network": network}
     after = {**size.as_json(), **made_of, "external_id": external_id, "system": system, "unit": unit}
     return Step(StepKind.ADOPT, vm_id, name, None, after)
+
+
+def keys_let_in(step: Step, of_pool: Iterable[str]) -> tuple[str, ...]:
+    """SSH keys for the first login: the pool's, then those of the people of the machine's unit; each once."""
+    own = (step.after or {}).get("ssh_keys")
+    return tuple(dict.fromkeys([*of_pool, *(own if isinstance(own, list | tuple) else ())]))
 
 
 def wanted_size(step: Step) -> Size:

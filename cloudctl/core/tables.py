@@ -30,7 +30,8 @@ class UnitRow(Base):
 
 
 class PersonRow(Base):
-    """A person who may act. is_founder: recorded by `init`, kept by no inventory."""
+    """A person who may act. ssh_keys: what lets him into new machines of his unit. is_founder: recorded by `init`,
+    kept by no inventory."""
 
     __tablename__ = "person"
     id: Mapped[int] = mapped_column(Id, primary_key=True)
@@ -38,6 +39,7 @@ class PersonRow(Base):
     name: Mapped[str] = mapped_column(Text)
     unit_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id"))
     roles: Mapped[list[str]] = mapped_column(JsonText)
+    ssh_keys: Mapped[list[str]] = mapped_column(JsonText, default=list, server_default="[]")
     is_founder: Mapped[bool] = mapped_column(default=False)
     removed_at: Mapped[datetime | None] = mapped_column(Instant)
 

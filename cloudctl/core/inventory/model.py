@@ -119,10 +119,13 @@ class Unit(YamlModel):
 
 
 class Person(YamlModel):
+    """ssh_keys: who has them may log in to machines made for the person's unit."""
+
     login: Login
     name: Line
     unit: Code | None = None
     roles: tuple[Role, ...] = ()
+    ssh_keys: tuple[SshKey, ...] = ()
 
 
 class System(YamlModel):

@@ -34,6 +34,7 @@ def upgrade() -> None:
         sa.Column("name", sa.Text, nullable=False),
         sa.Column("unit_id", Id, sa.ForeignKey("unit.id")),
         sa.Column("roles", JsonText, nullable=False),
+        sa.Column("ssh_keys", JsonText, nullable=False, server_default="[]"),
         sa.Column("is_founder", sa.Boolean, nullable=False),
         sa.Column("removed_at", Instant),
     )

@@ -179,7 +179,14 @@ def _unit(row: UnitRow) -> Unit:
 
 def _person(row: PersonRow, codes: _Codes) -> Person:
     unit = codes.units[row.unit_id] if row.unit_id is not None else None
-    return _built(Person, login=row.login, name=row.name, unit=unit, roles=tuple(map(Role, row.roles)))
+    return _built(
+        Person,
+        login=row.login,
+        name=row.name,
+        unit=unit,
+        roles=tuple(map(Role, row.roles)),
+        ssh_keys=tuple(row.ssh_keys),
+    )
 
 
 def _system(row: SystemRow, codes: _Codes) -> System:

@@ -107,6 +107,7 @@ def _fill_unit(_books: Books, row: UnitRow, entry: Unit) -> None:
 def _fill_person(books: Books, row: PersonRow, entry: Person) -> None:
     row.name, row.roles = entry.name, sorted(map(str, entry.roles))
     row.unit_id = books.id_of("units", entry.unit) if entry.unit else None
+    row.ssh_keys = list(entry.ssh_keys)
 
 
 def _fill_system(books: Books, row: SystemRow, entry: System) -> None:

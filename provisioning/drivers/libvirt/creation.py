@@ -32,7 +32,7 @@ from provisioning.drivers.libvirt.storage import (
 )
 from provisioning.drivers.libvirt.workplace import Workplace
 from provisioning.model import Applied, Step
-from provisioning.steps import wanted_size
+from provisioning.steps import keys_let_in, wanted_size
 
 TARGETS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -177,7 +177,8 @@ def _make_volumes(
         if disk.is_readonly:
             step, settings = wanted.step, place.settings
             mac = mac_of(there.definition.uuid, 0) if wanted.nic else None
-            content = seed_iso(f"cloudctl-{step.vm_id}", step.name, settings.user, settings.ssh_keys, mac)
+            keys = keys_let_in(step, settings.ssh_keys)
+            content = seed_iso(f"cloudctl-{step.vm_id}", step.name, settings.user, keys, mac)
             write_raw(place.connection, pool, disk.volume, content)
             continue
         _make_disk(place, pool, disk, base if number == 0 else None)

@@ -16,7 +16,7 @@ from provisioning.drivers.openstack.quotas import asked_by
 from provisioning.drivers.openstack.servers import HOST, LAUNCHED, instant, is_steady
 from provisioning.drivers.openstack.site import Site, text_of, wanted_host
 from provisioning.model import Applied, Step
-from provisioning.steps import wanted_size
+from provisioning.steps import keys_let_in, wanted_size
 
 
 def create(site: Site, step: Step) -> Applied:
@@ -101,7 +101,7 @@ def _asked(
         "block_device_mapping_v2": [
             _device(volume, 0 if tier == boot else -1) for tier, volume in ready.items()
         ],
-        **_first_login(project, site),
+        **_first_login(site, step, project),
     }
     if boot not in ready:
         body["imageRef"] = recipe["imageRef"]
@@ -163,10 +163,11 @@ def _image_device(image: str) -> dict[str, Any]:
     return {"uuid": image, "source_type": "image", "destination_type": "local", "boot_index": 0}
 
 
-def _first_login(project: Cloud, site: Site) -> dict[str, Any]:
+def _first_login(site: Site, step: Step, project: Cloud) -> dict[str, Any]:
+    keys = keys_let_in(step, site.settings.ssh_keys)
     found = {
-        "key_name": ensured_keypair(project, site.settings.ssh_keys),
-        "user_data": user_data(site.settings.ssh_keys),
+        "key_name": ensured_keypair(project, keys),
+        "user_data": user_data(keys),
         "security_groups": [{"name": name} for name in site.settings.security_groups],
     }
     return {key: value for key, value in found.items() if value}
