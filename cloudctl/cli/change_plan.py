@@ -43,7 +43,10 @@ def print_plan(ctx: Context, plan: ChangePlan, output: str) -> None:
 def tell_cycles(names: Sequence[str]) -> None:
     """Whose users have to know beforehand."""
     if names:
-        say("Switched off and on again for this, if they run: {names}. Announce it.", names=", ".join(names))
+        say(
+            "Switched off and on again for this, if they run: {names}. Their units are told.",
+            names=", ".join(names),
+        )
 
 
 def carry_out(ctx: Context, plan: ChangePlan, *, output: str, dry_run: bool, yes: bool, reason: str) -> None:

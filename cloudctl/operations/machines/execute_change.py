@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from cloudctl.core.errors import CloudctlError, Message, Problem, Refused, Unreachable
 from cloudctl.core.identity import Role
 from cloudctl.operations.context import Context
+from cloudctl.operations.machines.announce_cycles import announce_cycles
 from cloudctl.operations.machines.change_journal import LedgerJournal, entries_of
 from cloudctl.operations.machines.change_lock import held_change
 from cloudctl.operations.machines.plan_change import lay_out, observe_pools, opened_drivers
@@ -138,6 +139,7 @@ def journal_change(
     session.add(change)
     session.flush()
     session.add_all(_row(change.id, position, step) for position, step in enumerate(laid, 1))
+    announce_cycles(ctx, session, change.id, laid)
     ctx.record(
         session,
         "change.begin",

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from cloudctl.core.outbox import notices
 from cloudctl.operations.machines import show_change as show_change_module
 from cloudctl.operations.machines.change_lock import held_change
 from cloudctl.operations.machines.execute_change import begin_change, change_machines
@@ -139,6 +140,16 @@ def test_a_machine_is_stopped_started_restarted_and_retired(ctx, estate, run_cli
     assert (shown["state"], shown["vcpus"], shown["host"]) == ("retired", None, None)
     assert json.loads(run_cli(ctx.home, "vm", "list", "--pool", "lab", "-o", "json").stdout) == []
     assert len(json.loads(run_cli(ctx.home, "vm", "list", "--all", "-o", "json").stdout)) == 2
+
+
+def test_a_power_cycle_is_said_before_it_is_asked_for_and_announced_to_the_unit(ctx, estate, run_cli):
+    asked = run_cli(ctx.home, "vm", "resize", "m", "--vcpus", "2", "--power-cycle")
+    assert asked.exit_code == 5 and "Switched off and on again for this, if they run: m." in asked.stderr
+    run_cli(ctx.home, "vm", "resize", "m", "--vcpus", "2", "--power-cycle", "--yes")
+    run_cli(ctx.home, "vm", "resize", "m", "--vcpus", "4", "--yes")
+    with ctx.reading() as session:
+        (notice,) = notices(session)
+    assert (notice.recipient, notice.about) == ("fin", "change:2") and "m" in notice.body
 
 
 def test_a_machine_is_moved(ctx, estate, run_cli):
