@@ -42,7 +42,7 @@ OPTIONS = {
 @click.option("--purpose", required=True, metavar="TEXT", help="What for.")
 @click.option("--load", default="", metavar="TEXT", help="The load that is expected.")
 @click.option(
-    "--level", type=click.IntRange(1, 5), default=2, show_default=True, help="Level of protection, 1 to 5."
+    "--level", type=click.IntRange(1, 5), help="Level of protection, 1 to 5; left out: as the system's."
 )
 @click.option("--needed-by", required=True, metavar="DAY", help="The day by which it is needed.")
 @click.option("--until", metavar="DAY", help="The last day of the machines' term; left out: no end.")
@@ -69,7 +69,7 @@ def submit(
     system: str,
     purpose: str,
     load: str,
-    level: int,
+    level: int | None,
     needed_by: str,
     until: str | None,
     machines: tuple[str, ...],

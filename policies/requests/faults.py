@@ -87,7 +87,7 @@ def _head_faults(draft: Draft, known: Known) -> Iterator[Fault]:
             yield _fault(field, "Here a text is wanted.")
         elif len(text) > LONGEST_TEXT or (not text.replace("\n", " ").isprintable() and text):
             yield _fault(field, "Here a text of at most {limit} characters is wanted.", limit=LONGEST_TEXT)
-    if not 1 <= draft.level <= 5:
+    if draft.level is not None and not 1 <= draft.level <= 5:
         yield _fault("level", "The level of protection is a number from 1 to 5.")
     if draft.needed_by < known.today:
         yield _fault("needed_by", "{day} has gone by.", day=draft.needed_by.isoformat())

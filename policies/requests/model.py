@@ -100,14 +100,21 @@ class Migration:
         )
 
 
+# Of a system that is registered without one: what most business systems have.
+DEFAULT_LEVEL = 2
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A request as it is handed in. until: the last day of the machines' term, None for no end."""
+    """A request as it is handed in. until: the last day of the machines' term, None for no end.
+
+    level None: as the system is registered, else DEFAULT_LEVEL.
+    """
 
     kind: RequestKind
     system: str
     purpose: str
-    level: int
+    level: int | None
     expected_load: str
     needed_by: date
     items: tuple[Item, ...]

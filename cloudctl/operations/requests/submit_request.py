@@ -6,7 +6,7 @@ from dataclasses import replace
 from sqlalchemy.orm import Session
 
 from cloudctl.core.errors import InvalidInput, Message, Problem
-from cloudctl.core.estate import find_system
+from cloudctl.core.estate import find_system, systems
 from cloudctl.operations.context import Context
 from cloudctl.operations.requests.known_estate import known_estate
 from cloudctl.operations.requests.request_steps import (
@@ -18,7 +18,7 @@ from cloudctl.operations.requests.request_steps import (
     tell,
 )
 from policies.requests.faults import Fault, Known, faults
-from policies.requests.model import Draft, Item, RequestKind, RequestState, items_json
+from policies.requests.model import DEFAULT_LEVEL, Draft, Item, RequestKind, RequestState, items_json
 from policies.requests.tables import RequestRow
 from policies.requests.wishes import Wish, item_of
 
@@ -31,6 +31,9 @@ def submit_request(ctx: Context, draft: Draft, wishes: Sequence[Wish], place: Pl
     with ctx.writing() as session:
         known = known_estate(ctx, session)
         draft = replace(draft, items=items_of_wishes(draft.kind, wishes, known))
+        if draft.level is None:
+            registered = next((row.level for row in systems(session) if row.code == draft.system), None)
+            draft = replace(draft, level=registered)
         require_draft(draft, known, place)
         require_asker(ctx, known.systems[draft.system])
         return enter_request(ctx, session, draft)
@@ -58,7 +61,7 @@ def enter_request(
         unit_id=system.unit_id,
         system_id=system.id,
         purpose=draft.purpose.strip(),
-        level=draft.level,
+        level=draft.level or DEFAULT_LEVEL,
         expected_load=draft.expected_load.strip(),
         needed_by=draft.needed_by,
         until=draft.until,

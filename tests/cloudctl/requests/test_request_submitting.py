@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.cloudctl.requests.asking import NEW, WEB
+from cloudctl.core.tables import SystemRow
+from tests.cloudctl.requests.asking import NEW, WEB, shown
 
 
 @pytest.mark.parametrize(
@@ -41,3 +42,13 @@ def test_a_unit_asks_for_itself_and_sees_its_own(call, asked):
     assert call("nan", "list", "-o", "json") == []
     assert call("nan", "totals", "-o", "json") == []
     call("olga", "show", 99, code=4)
+
+
+def test_the_level_is_the_systems_own_unless_it_is_said(call, ask, ctx):
+    with ctx.writing() as session:
+        session.query(SystemRow).filter_by(code="tax").one().level = 3
+    assert shown(call, ask("new", "--machine", WEB))["level"] == 3
+    other = ask("new", "--machine", WEB.replace("web", "app"), "--level", "1")
+    assert shown(call, other)["level"] == 1
+    found = call("olga", "check", other, "--dry-run", "-o", "json")["findings"]
+    assert [row["verdict"] for row in found if row["subject"] == "level"] == ["warning"]
