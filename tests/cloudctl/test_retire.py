@@ -107,6 +107,12 @@ def test_rolling_back_what_made_a_machine_puts_it_aside(ctx, estate):
     assert held(ctx) == SMALL
 
 
+def test_what_is_put_aside_already_is_left_so_when_its_making_is_rolled_back(ctx, estate):
+    retire(ctx)
+    with pytest.raises(Refused, match="left nothing that could be taken back"):
+        roll_back_change(ctx, 1, "a mistake")
+
+
 def test_rolling_a_retirement_back_brings_the_machine_back(ctx, estate):
     change = retire(ctx).change
     ctx.clock.advance(timedelta(days=1))

@@ -70,9 +70,15 @@ def _reversed(session: Session, row: ChangeStepRow) -> Step | None:
         held = current_allocation(session, step.vm_id)
         if held is None or size_of(held) != wanted_size(step):
             raise Refused("{name} has changed its size since.", name=step.name)
-    if (
-        step.kind == StepKind.CREATE
-        and get_pool(session, get_vm(session, row.vm_id).pool_id).driver != "external"
-    ):
-        return shelve_step(step.vm_id, step.name)
+    if step.kind == StepKind.CREATE:
+        return _put_aside(session, step)
     return inverse(step)
+
+
+def _put_aside(session: Session, step: Step) -> Step | None:
+    """None for a machine that is put aside already, or gone; in a pool that others run there is only deleting."""
+    vm = get_vm(session, step.vm_id)
+    if vm.state != "active":
+        return None
+    is_external = get_pool(session, vm.pool_id).driver == "external"
+    return inverse(step) if is_external else shelve_step(step.vm_id, step.name)
