@@ -124,6 +124,7 @@ class OpenStackLab:
 
     def clear(self) -> None:
         """Nothing is left but the estate the lab began with, whatever a test that was killed left behind."""
+        self._revive()
         with self.connection() as cloud:
             for server in cloud.compute.servers(all_projects=True):
                 cloud.compute.delete_server(server.id, force=False)
@@ -135,7 +136,8 @@ class OpenStackLab:
             ).json()["attachments"]:
                 cloud.block_storage.delete(f"/attachments/{attachment['id']}", microversion="3.59")
             for volume in cloud.block_storage.volumes(all_projects=True):
-                cloud.block_storage.delete_volume(volume.id)
+                # Whatever a cut-off step left it in.
+                cloud.block_storage.delete_volume(volume.id, force=True)
             for group in cloud.compute.get("/os-server-groups", params={"all_projects": "True"}).json()[
                 "server_groups"
             ]:
@@ -152,6 +154,21 @@ class OpenStackLab:
             for network in cloud.network.networks():
                 if network.name not in NETWORKS:
                     cloud.network.delete_network(network)
+
+    def _revive(self) -> None:
+        """Computes that a test halted or killed and had no time to mend."""
+        with self.connection() as cloud:
+            for host in COMPUTES:
+                group = int(self._pidfile(host).read_text())
+                if _is_running(group):
+                    os.killpg(group, signal.SIGCONT)
+                else:
+                    self._off.add(host)
+                    self._killed.add(host)
+                service = self._service(cloud.compute, host)
+                if service["state"] != "up" or service.get("forced_down"):
+                    self._killed.add(host)
+        self.mend_computes()
 
     def _pidfile(self, host: str) -> Path:
         return self.base / "run" / f"nova-compute-{host}.pid"
@@ -183,6 +200,12 @@ class OpenStackLab:
                     return
                 time.sleep(0.5)
         raise AssertionError("the computes do not come back")
+
+
+def _is_running(pid: int) -> bool:
+    """Halted is running; one that is dead and not yet buried is not."""
+    stat = Path(f"/proc/{pid}/stat")
+    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
 
 
 def _wait_until_empty(left: Callable[[], list[Any]]) -> None:
