@@ -3,7 +3,7 @@
 from cloudctl.core.errors import Refused
 from provisioning.drivers.openstack import resizing
 from provisioning.drivers.openstack.endpoint import JsonMap
-from provisioning.drivers.openstack.servers import HOST, TASK, instant, is_steady
+from provisioning.drivers.openstack.servers import HOST, TASK, instant, is_steady, require_sound
 from provisioning.drivers.openstack.site import Site, text_of, wanted_host
 from provisioning.model import Applied, Step
 
@@ -18,6 +18,7 @@ def migrate(site: Site, step: Step) -> Applied:
     server = site.server_of(step)
     if server[TASK] is not None:
         server = site.servers.watched(server, deadline, lambda now: now[TASK] is None)
+    require_sound(server)
     host = wanted_host(step)
     if server["status"] == resizing.HELD and server[HOST] == host:
         server = resizing.confirm(site, server, deadline)

@@ -5,7 +5,7 @@ from cloudctl.core.errors import Refused
 from provisioning.drivers.openstack.endpoint import JsonMap
 from provisioning.drivers.openstack.marks import BOOTED
 from provisioning.drivers.openstack.patience import Deadline
-from provisioning.drivers.openstack.servers import HOST, TASK, fault_of, instant, is_steady, state_of
+from provisioning.drivers.openstack.servers import HOST, TASK, instant, is_steady, require_sound, state_of
 from provisioning.drivers.openstack.site import Site
 from provisioning.model import Applied, MachineState, Step, StepKind
 
@@ -78,8 +78,8 @@ def _at_rest(site: Site, step: Step) -> tuple[JsonMap, Deadline]:
     server = site.server_of(step)
     if server[TASK] is not None:
         server = site.servers.watched(server, deadline, lambda now: now[TASK] is None)
-    if server["status"] == "ERROR" and step.kind != StepKind.STOP:
-        raise Refused("{name} failed in the cloud: {reason}", name=step.name, reason=fault_of(server))
+    if step.kind != StepKind.STOP:
+        require_sound(server)
     return server, deadline
 
 

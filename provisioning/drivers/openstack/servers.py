@@ -8,7 +8,7 @@ from cloudctl.core.clock import as_utc
 from cloudctl.core.errors import Refused
 from provisioning.drivers.openstack.cloud import Cloud
 from provisioning.drivers.openstack.endpoint import JsonMap
-from provisioning.drivers.openstack.marks import Mark, vm_id_of
+from provisioning.drivers.openstack.marks import Mark
 from provisioning.drivers.openstack.patience import Deadline
 from provisioning.model import MachineState
 
@@ -172,8 +172,10 @@ def fault_of(server: JsonMap) -> str:
     return " ".join(str(fault.get("message") or "ERROR").split())[:500]
 
 
-def known_by(server: JsonMap, pool: str) -> int | None:
-    return vm_id_of(server, pool)
+def require_sound(server: JsonMap) -> None:
+    """Refused with its fault when it is broken."""
+    if server["status"] == "ERROR":
+        raise Refused("{name} failed in the cloud: {reason}", name=server["name"], reason=fault_of(server))
 
 
 def instant(text: str) -> datetime:

@@ -6,7 +6,7 @@ from urllib3.exceptions import NewConnectionError
 
 from cloudctl.core.errors import Refused, Unreachable
 from cloudctl.core.quantity import Size
-from provisioning.steps import create_step, delete_step, resize_step, shelve_step, start_step
+from provisioning.steps import create_step, delete_step, migrate_step, resize_step, shelve_step, start_step
 from tests.provisioning.drivers.openstack.recorded import URL, record_cloud, record_estate, server, volume
 
 SERVERS = f"{URL}/compute/v2.1/servers"
@@ -198,7 +198,7 @@ def test_an_outside_address_goes_also_where_the_pool_gives_none_any_more(cloud, 
     assert asked == {"description": ["cloudctl rec/7"]}
 
 
-@pytest.mark.parametrize("step", [start_step(7, "m1"), shelve_step(7, "m1")])
+@pytest.mark.parametrize("step", [start_step(7, "m1"), shelve_step(7, "m1"), migrate_step(7, "m1", "a", "c")])
 def test_a_machine_that_is_broken_is_not_worked_with_and_says_why(cloud, opened, step):
     record_estate(cloud, [server(1, vm_id=7, status="ERROR", fault={"message": "Disk lost"})], [])
     with pytest.raises(Refused, match="Disk lost"):
