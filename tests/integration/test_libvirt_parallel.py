@@ -116,7 +116,7 @@ def test_a_host_that_hangs_in_a_step_leaves_the_others_to_theirs(lab, opened):
     hanging.start()
     assert begun.wait(10)
     driver.apply(stop_step(2, "n"))
-    assert monotonic() - began < 10
+    assert monotonic() - began < 20
     hanging.join(60)
     assert [reason.host for reason in told] == ["a"]
 

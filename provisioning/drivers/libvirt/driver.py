@@ -122,10 +122,11 @@ class LibvirtDriver:
 
     def inspect(self, host: str) -> HostDetails:
         self._require_host(host)
-        return self._hosts[host].ask(
-            lambda connection: inspection.inspect(connection, host, self._settings.tiers),
-            self._settings.answer_seconds,
+        settings = self._settings
+        look_closely = partial(
+            inspection.inspect, code=host, tiers=settings.tiers, is_shared=settings.shared_storage
         )
+        return self._hosts[host].ask(look_closely, settings.answer_seconds)
 
     def close(self) -> None:
         for host in self._hosts.values():

@@ -10,10 +10,10 @@ from provisioning.drivers.libvirt.survey import host_facts, huge_pages_kib, numa
 from provisioning.host_details import HostDetails, NetworkPlace, NumaCell, StoragePlace
 
 
-def inspect(connection: Any, code: str, tiers: Mapping[str, str]) -> HostDetails:
-    """tiers: storage tier -> storage pool."""
+def inspect(connection: Any, code: str, tiers: Mapping[str, str], *, is_shared: bool) -> HostDetails:
+    """tiers: storage tier -> storage pool. is_shared: all hosts of the pool see the same storage."""
     return HostDetails(
-        host_facts(connection, code, read_tiers(connection, tiers, code)),
+        host_facts(connection, code, read_tiers(connection, tiers, code), is_shared=is_shared),
         hypervisor=f"{connection.getType()} {_version(connection.getVersion())}",
         manager=f"libvirt {_version(connection.getLibVersion())}",
         processor=str(connection.getInfo()[0]),

@@ -2,7 +2,7 @@
 
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -39,14 +39,13 @@ def look(connection: Any, code: str, pools: Mapping[str, str], *, is_shared: boo
     """is_shared: all hosts of the pool see the same storage."""
     tiers = read_tiers(connection, pools, code)
     sightings = tuple(_sightings(connection, code, tiers))
-    facts = host_facts(connection, code, tiers)
-    shared = frozenset(facts.storage_gib) if is_shared else frozenset[str]()
-    return HostView(replace(facts, shared_tiers=shared), sightings)
+    return HostView(host_facts(connection, code, tiers, is_shared=is_shared), sightings)
 
 
-def host_facts(connection: Any, code: str, tiers: Tiers) -> HostFacts:
-    info = connection.getInfo()
-    return HostFacts(code, True, int(info[2]), memory_mib(connection, int(info[1])), dict(tiers.capacity_gib))
+def host_facts(connection: Any, code: str, tiers: Tiers, *, is_shared: bool) -> HostFacts:
+    info, storage = connection.getInfo(), dict(tiers.capacity_gib)
+    shared = frozenset(storage) if is_shared else frozenset[str]()
+    return HostFacts(code, True, int(info[2]), memory_mib(connection, int(info[1])), storage, shared)
 
 
 def memory_mib(connection: Any, plain_mib: int) -> int:
