@@ -16,7 +16,7 @@ from cloudctl.cli import (
 )
 from cloudctl.cli.command import TranslatedGroup
 from cloudctl.cli.output import output_option, show_list, show_record
-from cloudctl.cli.request_options import percent
+from cloudctl.cli.request_options import percent, show_items
 from cloudctl.cli.run import Run
 from cloudctl.operations.requests.show_requests import (
     RequestQuery,
@@ -119,9 +119,11 @@ def show(run: Run, number: int, output: str) -> None:
             show_record(row, output, ctx.site.zone)
             return
         findings, history = row.pop("findings"), row.pop("history")
+        asked, granted = row.pop("asked_items"), row.pop("granted_items") or ()
         names = {key: ctx.texts.label(kind, row[key]) for key, kind in LABELS.items()}
         rate = {"reduction_rate": percent(row["reduction_rate"])}
         show_record({**row, **names, **rate}, output, ctx.site.zone)
+        show_items(ctx, asked, granted)
         show_findings(ctx, findings, output)
         labels = {"step": "request_step", "state": "request_state"}
         show_list(history, output, HISTORY_COLUMNS, ctx.site.zone, labels)

@@ -1,6 +1,6 @@
 """What the commands that move a request have in common: their options, the row they print, how they ask."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +13,7 @@ from cloudctl.operations.requests.request_steps import RequestStep
 if TYPE_CHECKING:
     from cloudctl.operations.context import Context
 
+ITEM_COLUMNS = ("part", "vm", "count", "pool", "vcpus", "memory_mib", "storage_gib", "image", "network")
 STEP_COLUMNS = ("request", "kind", "unit", "system", "state")
 
 
@@ -59,6 +60,16 @@ def take(
     confirm("Carry it out?", yes=yes)
     for step in act(ctx):
         tell_step(ctx, step)
+
+
+def show_items(
+    ctx: "Context", asked: Iterable[Mapping[str, Any]], granted: Iterable[Mapping[str, Any]]
+) -> None:
+    """The lines as asked and as granted, for people."""
+    parts = [("asked", item) for item in asked] + [("granted", item) for item in granted]
+    nothing = {"vcpus": None, "memory_mib": None, "storage_gib": None}
+    rows = [{"part": part, "vm": item["name"], **item, **(item["size"] or nothing)} for part, item in parts]
+    show_list(rows, "table", ITEM_COLUMNS, ctx.site.zone, {"part": "request_part"})
 
 
 def percent(rate: float | None) -> str | None:

@@ -7,7 +7,7 @@ import click
 
 from cloudctl.cli.command import TranslatedCommand
 from cloudctl.cli.output import show_list, show_record
-from cloudctl.cli.request_options import asking_options, percent, take, tell_step
+from cloudctl.cli.request_options import asking_options, percent, show_items, take, tell_step
 from cloudctl.cli.request_spec import cuts_of
 from cloudctl.cli.run import Run, confirm, say
 from cloudctl.core.errors import UsageError
@@ -134,6 +134,7 @@ def _show_grant(ctx: "Context", granted: Granted, output: str) -> None:
     if output == "table":
         record["state"] = ctx.texts.label("request_state", granted.step.state)
         record["reduction_rate"] = percent(record["reduction_rate"])
+        show_items(ctx, (), record.pop("granted_items"))
     show_record(record, output, ctx.site.zone)
 
 
