@@ -53,10 +53,9 @@ def killed(site, last, *arguments):
     return int(done.stderr.split()[-1]) if not last else None
 
 
-def taken_up(lab, site, wanted, files):
-    """The change that was left open is done by a new process, and all is as if nobody had been killed."""
-    (left,) = site.json("change", "list", "--open")
-    site.run("change", "resume", left["change"], "--yes")
+def taken_up(lab, site, wanted, files, change):
+    """What was left open is done by a new process, and all is as if nobody had been killed."""
+    site.run("change", "resume", change, "--yes")
     assert domains(lab) == wanted and volumes(lab) == files
     site.run("inventory", "drift", "--check")
 
@@ -88,7 +87,7 @@ def test_a_create_killed_at_any_point_is_completed(lab, site, tmp_path):
         lab.clear()
         twin = copied(site, tmp_path / str(number))
         killed(twin, number, *apply)
-        taken_up(lab, twin, wanted, disks)
+        taken_up(lab, twin, wanted, disks, change=1)
 
 
 def test_a_machine_is_resized_moved_and_retired_by_killed_commands(lab, site):
@@ -102,16 +101,17 @@ def test_a_machine_is_resized_moved_and_retired_by_killed_commands(lab, site):
 
     process = lab.hosts[here].guest_pid("tax-1")
     killed(site, 3, "vm", "resize", "tax-1", "--vcpus", 2, "--memory-mib", 128, "--storage", "hdd=1")
-    taken_up(lab, site, stands(here), more + disks)
+    taken_up(lab, site, stands(here), more + disks, change=2)
     assert lab.hosts[here].guest_pid("tax-1") == process and site.vm("tax-1")["vcpus"] == 2
     killed(site, 2, "vm", "resize", "tax-1", "--vcpus", 1)
-    taken_up(lab, site, stands(here), more + disks)
+    taken_up(lab, site, stands(here), more + disks, change=3)
     assert site.vm("tax-1")["vcpus"] == 1
     killed(site, 1, "vm", "migrate", "tax-1")
-    taken_up(lab, site, stands(there), more + disks)
+    taken_up(lab, site, stands(there), more + disks, change=4)
     killed(site, 2, "vm", "migrate", "tax-1")
-    taken_up(lab, site, stands(here), more + disks)
+    taken_up(lab, site, stands(here), more + disks, change=5)
     killed(site, 2, "vm", "retire", "tax-1")
-    taken_up(lab, site, stands(here, running=False), more + disks)
+    taken_up(lab, site, stands(here, running=False), more + disks, change=6)
     killed(site, 2, "vm", "retire", "tax-1", "--now")
-    taken_up(lab, site, {code: [] for code in lab.hosts}, [])
+    taken_up(lab, site, {code: [] for code in lab.hosts}, [], change=7)
+    assert site.json("change", "list", "--open") == []
