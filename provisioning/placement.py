@@ -18,17 +18,22 @@ from provisioning.model import HostFacts
 
 @dataclass(frozen=True, slots=True)
 class Overcommit:
-    """How many times its physical capacity a host may promise. Storage is never promised twice."""
+    """How many times its physical capacity a host may promise; of storage, where disks are thin, its storage."""
 
     cpu: Fraction = Fraction(1)
     memory: Fraction = Fraction(1)
+    storage: Fraction = Fraction(1)
 
     @classmethod
     def of(cls, options: Mapping[str, object]) -> "Overcommit":
         """Of a pool's options: `overcommit: {cpu: 4, memory: 1}`; what is missing is 1."""
         stated = options.get("overcommit") or {}
         assert isinstance(stated, Mapping)
-        return cls(Fraction(str(stated.get("cpu", 1))), Fraction(str(stated.get("memory", 1))))
+        return cls(*(Fraction(str(stated.get(meter, 1))) for meter in ("cpu", "memory", "storage")))
+
+    def storage_of(self, facts: HostFacts) -> dict[str, int]:
+        """GiB that may be promised, by tier."""
+        return {tier: int(gib * self.storage) for tier, gib in facts.storage_gib.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +93,7 @@ class _Room:
         )
         self.vcpus = int(facts.vcpus * overcommit.cpu) - promised.vcpus
         self.memory_mib = int(facts.memory_mib * overcommit.memory) - promised.memory_mib
-        self.storage_gib = Counter(dict(facts.storage_gib))
+        self.storage_gib = Counter(overcommit.storage_of(facts))
         self.storage_gib.subtract(dict(promised.storage_gib))
         self.systems = Counter(dict(host.systems))
 

@@ -145,3 +145,12 @@ def test_storage_that_all_hosts_share_is_promised_once():
         place(large, hosts, FOURFOLD)
     own = [Wish(name, 1, Size(2, 4096, {"ssd": 60})) for name in ("m", "n")]
     assert place(own, hosts, FOURFOLD) == ["a", "b"]
+
+
+def test_storage_is_promised_as_often_as_the_pool_says_its_disks_are_thin():
+    thin = Overcommit.of({"overcommit": {"cpu": 4, "storage": 1.5}})
+    assert thin == Overcommit(Fraction(4), Fraction(1), Fraction(3, 2))
+    full = host("a", storage=100, used=Size(2, 4096, {"ssd": 100}))
+    assert why_not(Size(1, 1024, {"ssd": 50}), full, thin) is None
+    assert why_not(Size(1, 1024, {"ssd": 51}), full, thin) is not None
+    assert why_not(Size(1, 1024, {"ssd": 1}), full, FOURFOLD) is not None

@@ -140,10 +140,11 @@ class System(YamlModel):
 
 
 class Overcommit(YamlModel):
-    """How many times a host's physical capacity may be promised."""
+    """How many times a host's physical capacity may be promised. storage: where disks are thin; else once."""
 
     cpu: Ratio = 1.0
     memory: Ratio = 1.0
+    storage: Ratio | None = None
 
 
 class Flavor(YamlModel):

@@ -11,16 +11,17 @@ def free_room(promised: Promises) -> Amounts:
     free, shared = Amounts(), dict[str, int]()
     for load in promised.loads():
         tiers, taken = load.facts.shared_tiers, load.promised
+        storage_gib = promised.overcommit.storage_of(load.facts)
         if load.facts.is_up and not load.is_draining:
             room = Amounts(
                 int(load.facts.vcpus * promised.overcommit.cpu),
                 int(load.facts.memory_mib * promised.overcommit.memory),
-                _only(load.facts.storage_gib, load.facts.storage_gib.keys() - tiers),
+                _only(storage_gib, storage_gib.keys() - tiers),
             )
             own = _only(taken.storage_gib, taken.storage_gib.keys() - tiers)
             free = free.plus(room).minus(Amounts(taken.vcpus, taken.memory_mib, own))
             # What is promised anywhere is promised on each of them.
-            shared |= {tier: load.facts.storage_gib[tier] - taken.storage_gib.get(tier, 0) for tier in tiers}
+            shared |= {tier: storage_gib[tier] - taken.storage_gib.get(tier, 0) for tier in tiers}
     return free.plus(Amounts(storage_gib=shared))
 
 
