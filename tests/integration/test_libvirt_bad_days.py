@@ -33,6 +33,8 @@ from tests.integration.libvirt_site import SMALL, domains, site_of, volumes
 START = datetime(2026, 10, 1, tzinfo=UTC)
 SIZE = Size(1, 64, {"ssd": 1})
 MIB = 2**20
+# A guest that hears no power button: a stop of it lasts as long as it may.
+DEAF = "console=ttyS0 quiet rdinit=/bin/sleep"
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +188,7 @@ def after(seconds, what, *arguments):
 
 
 def test_a_daemon_that_halts_in_the_midst_of_a_step_leaves_it_open_and_it_is_taken_up(lab, opened):
-    driver = opened(stop_seconds=60, step_seconds=3)
+    driver = opened(stop_seconds=60, step_seconds=3, cmdline=DEAF)
     driver.apply(create_step(1, "m", SIZE, host="a"))
     late = after(0.7, lab.hosts["a"].send, signal.SIGSTOP)
     began = time.monotonic()
@@ -202,7 +204,7 @@ def test_a_daemon_that_halts_in_the_midst_of_a_step_leaves_it_open_and_it_is_tak
 
 
 def test_a_daemon_that_dies_in_the_midst_of_a_step_is_reconciled_when_it_is_back(lab, opened, tmp_path):
-    driver = opened(stop_seconds=60)
+    driver = opened(stop_seconds=60, cmdline=DEAF)
     driver.apply(create_step(1, "m", SIZE, host="a"))
     daemon = lab.hosts["a"]
     late = after(0.7, daemon.die)
@@ -245,7 +247,7 @@ def kill_guest_once_awaited(lab, host, target):
 
 
 def test_a_guest_whose_qemu_dies_while_it_is_restarted_runs_all_the_same(lab, opened):
-    driver = opened(stop_seconds=60, power_off=False)
+    driver = opened(stop_seconds=60, power_off=False, cmdline=DEAF)
     driver.apply(create_step(1, "m", SIZE, host="a"))
     late = after(0.7, kill_guest, lab, "a")
     driver.apply(reboot_step(1, "m", datetime(2026, 10, 1, 0, 30, tzinfo=UTC)))
@@ -270,7 +272,7 @@ def test_a_guest_whose_qemu_dies_while_it_moves_stands_where_it_stood(lab, opene
 def test_the_command_leaves_a_step_uncertain_and_resume_settles_it(lab, tmp_path, monkeypatch):
     lab.clear()
     monkeypatch.setenv("CLOUDCTL_MACHINES_RETRIES", "0")
-    site = site_of(lab, tmp_path, stop_seconds=60)
+    site = site_of(lab, tmp_path, stop_seconds=60, cmdline=DEAF)
     site.apply({"name": "tax-1", **SMALL})
     host = site.vm("tax-1")["host"]
     killer = after(2.5, lab.hosts[host].die)
