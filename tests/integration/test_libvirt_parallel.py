@@ -97,8 +97,8 @@ def test_machines_pass_each_other_between_two_hosts(lab, opened):
 
 
 def test_a_host_that_hangs_in_a_step_leaves_the_others_to_theirs(lab, opened):
-    """The hanging host owes an answer for ten seconds; the other's machine is made long before."""
-    driver = opened(answer_seconds=2, step_seconds=10)
+    """The other's machine is off long before a step would be given up."""
+    driver = opened(answer_seconds=4, step_seconds=120)
     creating(driver, 1, "m", "a")()
     creating(driver, 2, "n", "b")()
     begun, told = Event(), []
@@ -116,13 +116,13 @@ def test_a_host_that_hangs_in_a_step_leaves_the_others_to_theirs(lab, opened):
     hanging.start()
     assert begun.wait(10)
     driver.apply(stop_step(2, "n"))
-    assert monotonic() - began < 20
+    assert monotonic() - began < 60
     hanging.join(60)
     assert [reason.host for reason in told] == ["a"]
 
 
 def test_a_question_is_answered_while_its_host_carries_out_a_step(lab, opened):
-    driver = opened(answer_seconds=2, stop_seconds=8, cmdline="console=ttyS0 quiet rdinit=/bin/sleep")
+    driver = opened(answer_seconds=8, stop_seconds=15, cmdline="console=ttyS0 quiet rdinit=/bin/sleep")
     creating(driver, 1, "deaf", "a")()
     stopping = Thread(target=driver.apply, args=(stop_step(1, "deaf"),))
     stopping.start()
@@ -130,6 +130,6 @@ def test_a_question_is_answered_while_its_host_carries_out_a_step(lab, opened):
     while stopping.is_alive() and observed < 3:
         assert driver.observe().faults == ()
         observed += 1
-    assert stopping.is_alive(), "the guest is deaf for eight seconds"
+    assert stopping.is_alive(), "the guest is deaf for fifteen seconds"
     stopping.join(60)
     assert observed == 3
