@@ -3,6 +3,7 @@
 from cloudctl.core.errors import Refused
 from provisioning.drivers.openstack import resizing
 from provisioning.drivers.openstack.endpoint import JsonMap
+from provisioning.drivers.openstack.failures import Rejected
 from provisioning.drivers.openstack.servers import HOST, TASK, instant, is_steady, require_sound
 from provisioning.drivers.openstack.site import Site, text_of, wanted_host
 from provisioning.model import Applied, Step
@@ -55,7 +56,13 @@ def evacuate(site: Site, step: Step) -> Applied:
         site.servers.act(server["id"], "os-resetState", {"state": "active"})
         server = site.servers.watched(server, deadline, lambda now: now[TASK] is None)
     was_off = server["status"] == "SHUTOFF"
-    site.servers.act(server["id"], "evacuate", {"host": target} if target else {})
+    try:
+        site.servers.act(server["id"], "evacuate", {"host": target} if target else {})
+    except Rejected:
+        # What an earlier try asked for may have reached the cloud only now.
+        now = site.server_of(step)
+        if now[HOST] == dead and not str(now[TASK] or "").startswith(EVACUATING):
+            raise
     server = site.servers.watched(
         server, deadline, lambda now: is_steady(now, "ACTIVE", "SHUTOFF") and now[HOST] != dead
     )
