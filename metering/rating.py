@@ -7,7 +7,7 @@ from decimal import Decimal
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
-from cloudctl.core.clock import month_bounds
+from cloudctl.core.clock import month_around
 from cloudctl.core.database import to_micros
 from cloudctl.core.errors import Refused
 from cloudctl.core.money import round_half_up
@@ -31,8 +31,7 @@ def month_share(start: datetime, end: datetime, zone: ZoneInfo) -> Fraction:
     """How many calendar months of the zone [start, end) is: the sum over months of its seconds / the month's."""
     share = Fraction(0)
     while start < end:
-        local = start.astimezone(zone)
-        first, after = month_bounds(f"{local.year}-{local.month:02d}", zone)
+        first, after = month_around(start, zone)
         until = min(end, after)
         share += Fraction(to_micros(until) - to_micros(start), to_micros(after) - to_micros(first))
         start = until
@@ -131,8 +130,7 @@ def monthly_price(tariffs: PriceBook, pool_code: str, size: Size, at: datetime) 
         raise Refused(
             "No tariff governs the pool {pool} at {at}.", pool=pool_code, at=at.astimezone(UTC).isoformat()
         )
-    local = at.astimezone(tariffs.zone)
-    first, after = month_bounds(f"{local.year}-{local.month:02d}", tariffs.zone)
+    first, after = month_around(at, tariffs.zone)
     return sum(
         (
             charge_yuan(rate, held_quantity(tariff, rate, size), first, after, tariffs.zone)
@@ -149,9 +147,7 @@ def whole_month_fen(tariffs: PriceBook, pool_code: str, size: Size, at: datetime
 
     Refused where settlement would refuse: without a tariff, and for storage the tariff does not price.
     """
-    local = at.astimezone(tariffs.zone)
-    month = month_bounds(f"{local.year}-{local.month:02d}", tariffs.zone)
-    return _lines_fen(tariffs, pool_code, size, at, month, are_once=False)
+    return _lines_fen(tariffs, pool_code, size, at, month_around(at, tariffs.zone), are_once=False)
 
 
 def once_fen(tariffs: PriceBook, pool_code: str, size: Size, at: datetime) -> int:

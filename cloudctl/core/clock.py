@@ -98,3 +98,9 @@ def month_bounds(period: str, zone: ZoneInfo) -> tuple[datetime, datetime]:
     except ValueError:
         raise InvalidInput([problem("", "“{period}” is not a month (YYYY-MM).", period=period)]) from None
     return first.astimezone(UTC), after.astimezone(UTC)
+
+
+def month_around(instant: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """[start, end) of the site's calendar month that the instant lies in, as UTC."""
+    local = instant.astimezone(zone)
+    return month_bounds(f"{local.year:04d}-{local.month:02d}", zone)

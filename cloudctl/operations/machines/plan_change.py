@@ -123,6 +123,7 @@ def with_owners(session: Session, steps: Sequence[Step]) -> list[Step]:
     kin: dict[tuple[int, int], set[int]] = {}
     for row in vms(session, states=["active", "shelved"]):
         kin.setdefault((row.pool_id, row.system_id), set()).add(row.id)
+    keys = _keys_of_units(session)
     owned = []
     for step in steps:
         owner: dict[str, object] = {}
@@ -132,16 +133,19 @@ def with_owners(session: Session, steps: Sequence[Step]) -> list[Step]:
             owner = {"system": system.code, "unit": codes[system.unit_id]}
             if step.kind == StepKind.CREATE:
                 owner["avoid"] = sorted(others)
-                owner |= _let_in(session, system.unit_id)
+                owner |= {"ssh_keys": sorted(keys[system.unit_id])} if system.unit_id in keys else {}
             others.add(row.id)
         owned.append(replace(step, after={**(step.after or {}), **owner}) if owner else step)
     return owned
 
 
-def _let_in(session: Session, unit_id: int) -> dict[str, object]:
-    """The SSH keys of a unit's people, where they have any."""
-    keys = [key for person in people(session) if person.unit_id == unit_id for key in person.ssh_keys]
-    return {"ssh_keys": sorted(set(keys))} if keys else {}
+def _keys_of_units(session: Session) -> dict[int, set[str]]:
+    """The SSH keys of the people of each unit whose people have any."""
+    keys: dict[int, set[str]] = {}
+    for person in people(session):
+        if person.unit_id is not None and person.ssh_keys:
+            keys.setdefault(person.unit_id, set()).update(person.ssh_keys)
+    return keys
 
 
 def require_free(ctx: Context, session: Session, machines: Mapping[int, VmRow]) -> None:

@@ -4,12 +4,12 @@ A grant counts until the machines it is for are held: while it stands, and while
 weeks where others carry it out. What is held already is not counted twice.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from cloudctl.core.clock import month_bounds
+from cloudctl.core.clock import month_around
 from cloudctl.core.errors import Refused
 from cloudctl.core.money import round_half_up
 from cloudctl.core.quantity import Size, total
@@ -27,12 +27,6 @@ from policies.requests.quota import Use
 from policies.requests.store import items_of, machines_by_name, pending_grants
 from policies.requests.tables import RequestRow
 from provisioning.store import pool_codes
-
-
-def held_sizes(session: Session, names: Sequence[str]) -> dict[str, Size]:
-    """What those of the machines that there are hold now."""
-    present, machines = current_allocations(session), machines_by_name(session, names)
-    return {name: size_of(present[vm.id]) for name, vm in machines.items() if vm.id in present}
 
 
 def present_use(session: Session, row: RequestRow, now: datetime) -> Use:
@@ -80,11 +74,12 @@ def cost_this_year(ctx: Context, price: Price | None) -> int | None:
 
 def _pending(session: Session, row: RequestRow, now: datetime) -> list[tuple[RequestRow, Mapping[str, Size]]]:
     """The unit's other grants, each with what its machines hold already."""
-    return [
-        (grant, held_sizes(session, [name for item in items_of(grant) for name in item.names]))
-        for grant in pending_grants(session, now, but=row.id)
-        if grant.unit_id == row.unit_id
-    ]
+    grants = [grant for grant in pending_grants(session, now, but=row.id) if grant.unit_id == row.unit_id]
+    named = {grant.id: [name for item in items_of(grant) for name in item.names] for grant in grants}
+    machines = machines_by_name(session, [name for names in named.values() for name in names])
+    present = current_allocations(session)
+    held = {name: size_of(present[vm.id]) for name, vm in machines.items() if vm.id in present}
+    return [(grant, {name: held[name] for name in named[grant.id] if name in held}) for grant in grants]
 
 
 def _unsettled_fen(ctx: Context, session: Session, unit_id: int, year: int) -> int:
@@ -93,9 +88,8 @@ def _unsettled_fen(ctx: Context, session: Session, unit_id: int, year: int) -> i
     Without a settled month it begins with the running one: what was before, nobody here has billed.
     """
     now, zone, until = ctx.clock.now(), ctx.site.zone, _years_end(ctx, year)
-    local = now.astimezone(zone)
     settled = [row.ends for row in period_rows(session) if row.ends <= until]
-    began = month_bounds(f"{local.year}-{local.month:02d}", zone)[0]
+    began = month_around(now, zone)[0]
     since = max(*settled, _years_end(ctx, year - 1)) if settled else began
     book, codes, amount = price_book(session, zone), pool_codes(session), 0
     for held in allocations_between(session, since, until):
