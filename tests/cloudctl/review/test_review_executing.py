@@ -22,6 +22,19 @@ from tests.cloudctl.review.opened_case import SATURDAY, accepted, held, letters,
 from tests.cloudctl.reviewed_city import LARGE, at
 
 
+def scheduled(city, name, unit, **use):
+    """The case of a machine used so for a month, once its unit has accepted it and it has its time."""
+    clock = city.ctx.clock
+    city.use(name, clock.now(), at(12, 2), **use)
+    clock.move_to(at(12, 3))
+    case = next(c for c in city.open(end=at(12, 2)).cases if c["vm"] == name)
+    notify_cases(city.operator, [case["case"]])
+    answer_case(unit, case["case"], Answer.ACCEPT)
+    decide_cases(city.operator, [case["case"]])
+    schedule_case(city.operator, case["case"])
+    return case
+
+
 def test_execution_keeps_to_the_maintenance_window(city):
     city.ctx.clock.move_to(at(11, 2))
     accepted(city)
@@ -43,13 +56,7 @@ def test_execution_keeps_to_the_maintenance_window(city):
 
 def test_an_idle_machine_is_retired(city, ctx):
     city.machine("zombie", system="exam")
-    city.use("zombie", ctx.clock.now(), at(12, 2), cpu=0.01, traffic=0)
-    ctx.clock.move_to(at(12, 3))
-    case = next(c for c in city.open(end=at(12, 2)).cases if c["vm"] == "zombie")
-    notify_cases(city.operator, [case["case"]])
-    answer_case(city.unit_edu, case["case"], Answer.ACCEPT)
-    decide_cases(city.operator, [case["case"]])
-    schedule_case(city.operator, case["case"])
+    case = scheduled(city, "zombie", city.unit_edu, cpu=0.01, traffic=0)
 
     step = execute_case(city.other_operator, case["case"])
 
@@ -66,13 +73,7 @@ def test_an_idle_machine_is_retired(city, ctx):
 
 def test_in_an_external_pool_execution_is_a_work_order(city, ctx):
     city.machine("far", pool="pub")
-    city.use("far", ctx.clock.now(), at(12, 2), cpu=0.2, storage=0.2)
-    ctx.clock.move_to(at(12, 3))
-    case = next(c for c in city.open(end=at(12, 2)).cases if c["vm"] == "far")["case"]
-    notify_cases(city.operator, [case])
-    answer_case(city.unit_fin, case, Answer.ACCEPT)
-    decide_cases(city.operator, [case])
-    schedule_case(city.operator, case)
+    case = scheduled(city, "far", city.unit_fin, cpu=0.2, storage=0.2)["case"]
 
     ordered = execute_case(city.other_operator, case)
     ctx.clock.advance(timedelta(days=1))
@@ -86,13 +87,7 @@ def test_in_an_external_pool_execution_is_a_work_order(city, ctx):
 
 def test_storage_beside_a_resize_is_a_work_order_of_its_own(city, ctx):
     city.machine("hoard", system="exam")
-    city.use("hoard", ctx.clock.now(), at(12, 2), cpu=0.2, storage=0.2)
-    ctx.clock.move_to(at(12, 3))
-    case = next(c for c in city.open(end=at(12, 2)).cases if c["vm"] == "hoard")["case"]
-    notify_cases(city.operator, [case])
-    answer_case(city.unit_edu, case, Answer.ACCEPT)
-    decide_cases(city.operator, [case])
-    schedule_case(city.operator, case)
+    case = scheduled(city, "hoard", city.unit_edu, cpu=0.2, storage=0.2)["case"]
 
     changed = execute_case(city.other_operator, case)
     assert (changed.state, held(city, "hoard")) == ("watching", Size(2, 16384, {"ssd": 100}))
@@ -120,13 +115,7 @@ class Unattended:
 
 def test_a_disk_that_the_cloud_still_has_is_not_reported_as_replaced(city, ctx, monkeypatch):
     city.machine("hoard", system="exam")
-    city.use("hoard", ctx.clock.now(), at(12, 2), cpu=0.2, storage=0.2)
-    ctx.clock.move_to(at(12, 3))
-    case = next(c for c in city.open(end=at(12, 2)).cases if c["vm"] == "hoard")["case"]
-    notify_cases(city.operator, [case])
-    answer_case(city.unit_edu, case, Answer.ACCEPT)
-    decide_cases(city.operator, [case])
-    schedule_case(city.operator, case)
+    case = scheduled(city, "hoard", city.unit_edu, cpu=0.2, storage=0.2)["case"]
     execute_case(city.other_operator, case)
     ctx.clock.advance(timedelta(days=1))
 
