@@ -1,15 +1,14 @@
 """Which database test homes keep their ledger in: SQLite, or the PostgreSQL server that TEST_LEDGER_SERVER names."""
 
 import os
-from itertools import count
 from pathlib import Path
+from uuid import uuid4
 
 from sqlalchemy import create_engine, make_url, text
 
 from cloudctl.core.settings import FILE_NAME
 
 SERVER = "TEST_LEDGER_SERVER"
-NUMBERS = count(1)
 
 
 def server() -> str:
@@ -19,7 +18,8 @@ def server() -> str:
 
 def new_database(like: str = "") -> str:
     """A new database's URL, empty or a copy of the database of another URL."""
-    name = f"test_{os.getpid()}_{next(NUMBERS)}"
+    # A process's number comes again: one server outlives many runs of tests.
+    name = f"test_{uuid4().hex}"
     template = f' TEMPLATE "{make_url(like).database}"' if like else ""
     engine = create_engine(server(), isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:

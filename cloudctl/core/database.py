@@ -1,11 +1,13 @@
 """The ledger's engine, transactions and column types: nothing exact ever passes through a float or SQLite's REAL."""
 
 import json
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from time import monotonic, sleep
 from typing import Any
 
 from sqlalchemy import (
@@ -206,15 +208,31 @@ def open_engine(url: str) -> Engine:
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None
+    connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_S * 1000}")
+    enter_wal(connection)
     for pragma in (
-        "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",
-        f"busy_timeout={BUSY_TIMEOUT_S * 1000}",
         # INSERT OR REPLACE would slip past the triggers that guard closed rows.
         "recursive_triggers=ON",
     ):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def enter_wal(connection: sqlite3.Connection) -> None:
+    """Puts the file into WAL mode, in which it stays.
+
+    While another process does so or writes, SQLite refuses at once, whatever its timeout: it is asked again until then.
+    """
+    until = monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as failure:
+            if "locked" not in str(failure) or monotonic() >= until:
+                raise
+        sleep(0.02)
 
 
 def _begin_sqlite(connection: Connection) -> None:

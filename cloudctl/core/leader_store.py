@@ -18,6 +18,11 @@ def seize(connection: Connection) -> bool:
     return bool(connection.execute(select(func.pg_try_advisory_lock(LEADER))).scalar())
 
 
+def release(connection: Connection) -> None:
+    """Gives the lock back: to have it gone with the connection takes the server a while."""
+    connection.execute(select(func.pg_advisory_unlock(LEADER)))
+
+
 def succeed(session: Session, holder: str, now: datetime) -> int:
     """Writes the new leader down. Returns his fencing number, higher than any before."""
     row = session.get(LeaderRow, 1)
@@ -40,10 +45,16 @@ def require_leader(session: Session, number: int) -> None:
 
 def present_leader(session: Session) -> str | None:
     """Who holds the lock now, as he wrote himself down."""
-    locks = table("pg_locks", column("locktype"), column("objid"), column("granted"))
+    locks = table("pg_locks", *map(column, ("locktype", "database", "objid", "granted")))
+    databases = table("pg_database", column("oid"), column("datname"))
+    # The server's other databases have leaders of their own.
+    ours = select(databases.c.oid).where(databases.c.datname == func.current_database()).scalar_subquery()
     held = select(func.count()).select_from(locks)
     held = held.where(
-        locks.c.locktype == "advisory", cast(locks.c.objid, BigInteger) == LEADER, locks.c.granted
+        locks.c.locktype == "advisory",
+        locks.c.database == ours,
+        cast(locks.c.objid, BigInteger) == LEADER,
+        locks.c.granted,
     )
     row = session.get(LeaderRow, 1)
     return row.holder if row is not None and session.scalar(held) else None

@@ -5,6 +5,10 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import sleep
+
+# Whoever asks for the holder has the lock himself for an instant: it is tried so often, this far apart.
+TRIES, PAUSE_S = 20, 0.05
 
 
 @contextmanager
@@ -13,9 +17,7 @@ def held_lock(path: Path) -> Iterator[int | None]:
     # Never truncated before the lock is ours: the number in it is the other's.
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o640)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _is_taken(descriptor):
             yield _number(path)
             return
         os.ftruncate(descriptor, 0)
@@ -24,6 +26,18 @@ def held_lock(path: Path) -> Iterator[int | None]:
         os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
+
+
+def _is_taken(descriptor: int) -> bool:
+    """Whether the lock is ours now; False: another keeps it."""
+    for _ in range(TRIES):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sleep(PAUSE_S)
+        else:
+            return True
+    return False
 
 
 def holder(path: Path) -> int | None:

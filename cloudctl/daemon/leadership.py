@@ -3,14 +3,15 @@
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from cloudctl.core.database import Database
 from cloudctl.core.errors import Refused
-from cloudctl.core.leader_store import require_leader, seize, succeed
+from cloudctl.core.leader_store import release, require_leader, seize, succeed
 from cloudctl.core.ledger_store import is_file
 from cloudctl.core.process_lock import held_lock
 from cloudctl.operations.context import Context
@@ -52,7 +53,9 @@ def leading(ctx: Context) -> Iterator[Context]:
                 number = succeed(session, f"{os.getpid()}@{socket.gethostname()}", ctx.clock.now())
             yield replace(ctx, database=FencedDatabase(ctx.database, number))
         finally:
-            # Given back to the pool, the connection would keep the lock.
+            # Lost with its connection, the lock is nobody's already.
+            with suppress(DBAPIError):
+                release(connection)
             connection.invalidate()
 
 

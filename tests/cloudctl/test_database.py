@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
@@ -20,6 +21,7 @@ from cloudctl.core.database import (
     Instant,
     JsonText,
     canonical_json,
+    enter_wal,
 )
 from cloudctl.core.errors import Unreachable
 from cloudctl.core.tables import AuditRow, SiteRow
@@ -125,6 +127,17 @@ def test_the_ledger_is_in_wal_with_guarded_triggers(ctx):
         "recursive_triggers": 1,
         "busy_timeout": 30000,
     }
+
+
+def test_of_several_who_open_a_new_file_at_once_none_is_refused(tmp_path, monkeypatch):
+    """While another writes or does the same, SQLite refuses at once, whatever its timeout."""
+    path = tmp_path / "new.sqlite"
+    with closing(sqlite3.connect(path)) as one, closing(sqlite3.connect(path)) as other:
+        one.execute("BEGIN IMMEDIATE")
+        monkeypatch.setattr("cloudctl.core.database.sleep", lambda _: one.rollback())
+
+        enter_wal(other)
+        assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
 def test_a_failed_transaction_leaves_nothing(ctx):

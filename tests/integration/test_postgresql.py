@@ -19,6 +19,7 @@ from cloudctl.daemon.leadership import leading
 from cloudctl.operations.context import Context, open_context
 from cloudctl.operations.home.initialise import initialise
 from cloudctl.operations.home.scheduler_lock import scheduler_now
+from cloudctl.operations.machines.change_lock import held_change, is_in_hand
 from tests import ledgers
 from tests.conftest import START
 from tests.integration.labs import postgresql_lab
@@ -87,12 +88,12 @@ def test_writers_wait_for_one_another(there: Context) -> None:
     begun, order = Event(), []
 
     def second() -> None:
-        begun.wait(10)
+        begun.wait()
         with there.writing() as session:
             session.add(UnitRow(code="two", name="two", contact=""))
             order.append("second")
 
-    other = Thread(target=second)
+    other = Thread(target=second, daemon=True)
     other.start()
     with there.writing() as session:
         begun.set()
@@ -100,7 +101,7 @@ def test_writers_wait_for_one_another(there: Context) -> None:
         other.join(0.5)
         session.add(UnitRow(code="one", name="one", contact=""))
         order.append("first")
-    other.join(30)
+    other.join(180)
     assert order == ["first", "second"]
 
 
@@ -123,7 +124,7 @@ def test_one_scheduler_leads_and_one_who_was_given_up_writes_no_more(there: Cont
         with there.writing() as session:
             session.execute(
                 text(
-                    "SELECT pg_terminate_backend(pid, 10000) FROM pg_locks "
+                    "SELECT pg_terminate_backend(pid, 180000) FROM pg_locks "
                     "WHERE locktype = 'advisory' AND objid = :lock"
                 ),
                 {"lock": 0x6C656164},
@@ -134,6 +135,44 @@ def test_one_scheduler_leads_and_one_who_was_given_up_writes_no_more(there: Cont
             with newer.writing() as session:
                 session.add(UnitRow(code="newer", name="newer", contact=""))
     assert scheduler_now(there) is None
+
+
+def test_a_scheduler_of_another_ledger_on_the_server_is_not_ours(there: Context, tmp_path: Path) -> None:
+    with leading(there):
+        pass
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "cloudctl.toml").write_text("")
+    ledgers.keep_ledger_in(other, ledgers.new_database())
+    initialise(other, language="en")
+    with open_context(other) as context, leading(context):
+        assert scheduler_now(context) is not None
+        assert scheduler_now(there) is None
+        with leading(there):
+            pass
+
+
+def test_a_change_is_in_the_hands_of_one_of_all_homes_that_share_the_ledger(
+    there: Context, tmp_path: Path
+) -> None:
+    with open_context(_second_home(there, tmp_path)) as other:
+        with held_change(there, 2):
+            assert is_in_hand(other, 2) and not is_in_hand(other, 3)
+            with pytest.raises(Refused, match="by another process"), held_change(other, 2):
+                pass
+            with held_change(other, 3):
+                pass
+        assert not is_in_hand(other, 2)
+        with held_change(other, 2):
+            assert is_in_hand(there, 2)
+
+
+def _second_home(ctx: Context, folder: Path) -> Path:
+    home = folder / "second"
+    home.mkdir()
+    (home / "cloudctl.toml").write_text("")
+    ledgers.keep_ledger_in(home, ledgers.ledger_of(ctx.home))
+    return home
 
 
 def test_a_server_that_is_gone_is_told_in_words(there: Context, run_cli: object) -> None:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import astuple, dataclass, field, fields, replace
 from pathlib import Path
 
+from cloudctl.core.database import enter_wal
 from cloudctl.core.errors import Unreachable
 from cloudctl.core.quantity import Size
 
@@ -257,7 +258,7 @@ def _open(folder: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(
         folder / FILE_NAME, isolation_level=None, timeout=30, check_same_thread=False
     )
-    connection.execute("PRAGMA journal_mode=WAL")
+    enter_wal(connection)
     connection.execute("PRAGMA synchronous=FULL")
     connection.executescript(_SCHEMA)
     if "labels" not in {row[1] for row in connection.execute("PRAGMA table_info(machine)")}:

@@ -3,15 +3,20 @@
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-# Speed over safety: nothing here outlives the tests.
-OPTIONS = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=60"
+from tests.ports import free_port
+
+# Speed over safety: nothing here outlives the tests. No socket file: its path may be longer than the system bears.
+OPTIONS = (
+    "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=60"
+    " -c listen_addresses=127.0.0.1 -c unix_socket_directories="
+)
+PATIENCE_S = "300"
 
 
 def programs() -> Path | None:
@@ -27,21 +32,22 @@ def server() -> Iterator[str]:
     """The URL of a running server's maintenance database."""
     folder = programs()
     assert folder is not None, "no PostgreSQL server is installed"
-    # A server refuses to run as root.
-    user = "nobody" if os.geteuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
-    with TemporaryDirectory(prefix="pg-") as name:
+    # A server refuses to run as root; whom it runs as instead may not enter what TMPDIR names.
+    is_root = os.geteuid() == 0
+    user = "nobody" if is_root else pwd.getpwuid(os.getuid()).pw_name
+    with TemporaryDirectory(prefix="pg-", dir="/tmp" if is_root else None) as name:
         place = Path(name)
         shutil.chown(place, user)
-        port = _free_port()
-        _run(user, [folder / "initdb", "-D", place / "data", "-U", "cloudctl", "-A", "trust", "-E", "UTF8"])
-        listen = f"{OPTIONS} -p {port} -k {place} -c listen_addresses=127.0.0.1"
-        _run(
-            user, [folder / "pg_ctl", "-D", place / "data", "-l", place / "log", "-o", listen, "-w", "start"]
-        )
+        control = [folder / "pg_ctl", "-D", place / "data", "-w", "-t", PATIENCE_S]
+        # Sorted by bytes, as on SQLite, whatever this machine's locale: which need not even be installed.
+        made = ["-U", "cloudctl", "-A", "trust", "-E", "UTF8", "--no-locale"]
+        _run(user, [folder / "initdb", "-D", place / "data", *made])
+        port = free_port()
+        _run(user, [*control, "-l", place / "log", "-o", f"{OPTIONS} -p {port}", "start"])
         try:
             yield f"postgresql+psycopg://cloudctl@127.0.0.1:{port}/postgres"
         finally:
-            _run(user, [folder / "pg_ctl", "-D", place / "data", "-m", "immediate", "-w", "stop"])
+            _run(user, [*control, "-m", "immediate", "stop"])
 
 
 def _run(user: str, words: Sequence[str | Path]) -> None:
@@ -56,9 +62,3 @@ def _run(user: str, words: Sequence[str | Path]) -> None:
         check=False,
     )
     assert done.returncode == 0, f"{words[0]} ended with {done.returncode}"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -1,0 +1,20 @@
+"""A free port for a server of a test: one that nobody else is given by luck in the meantime."""
+
+import random
+import socket
+
+# Below what the kernel hands out to whoever binds port 0 or connects somewhere.
+PORTS = range(15_000, 30_000)
+
+
+def free_port() -> int:
+    # The machine's own chance: a seed that tests share would make all of them choose the same.
+    for port in random.SystemRandom().sample(PORTS, 100):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise OSError("no port is free")
