@@ -45,11 +45,13 @@ def browse(browser: str, page: Path, *options: str) -> str:
         "--headless",
         "--no-sandbox",
         "--disable-gpu",
+        # A container's is small.
+        "--disable-dev-shm-usage",
         "--enable-logging=stderr",
         f"--user-data-dir={profile}",
     )
     called = [browser, *common, *options, page.as_uri()]
-    done = subprocess.run(called, capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run(called, capture_output=True, text=True, timeout=300, check=True)
     return "\n".join(line for line in done.stderr.splitlines() if "CONSOLE" in line)
 
 

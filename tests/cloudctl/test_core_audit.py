@@ -117,7 +117,7 @@ def test_verify_of_a_sound_chain_is_0(chain, run_cli):
     assert done.exit_code == 0 and json.loads(done.stdout)["ok"] is True
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     st.lists(
         st.tuples(

@@ -31,7 +31,7 @@ class Site:
         command = [str(Path(sys.executable).with_name("cloudctl")), "--home", str(self.home), "--lang", "en"]
         command += ["--as", who] if who else []
         done = subprocess.run(
-            [*command, *map(str, arguments)], capture_output=True, text=True, timeout=400, check=False
+            [*command, *map(str, arguments)], capture_output=True, text=True, timeout=900, check=False
         )
         assert done.returncode == wanted, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout + (done.stderr if wanted else "")

@@ -9,23 +9,25 @@ from typing import Any
 
 import pytest
 
-# The issue's bound is 2 minutes on two idle cores; tests run beside others.
-PATIENCE_S = 360
+# The issue's bound is 2 minutes on two idle cores. Tests run beside others, so its work is what is bounded.
+MOST_CPU_S = 240
+PATIENCE_S = 1800
 MOST_MEMORY_KIB = 1024 * 1024
-# The command as installed, telling at its end what memory it took at most.
+# The command as installed, telling at its end what work it was and what memory it took at most.
 PROGRAM = """
 import resource, sys
 from cloudctl.cli.main import main
 try:
     main()
 finally:
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    print(used.ru_utime + used.ru_stime, used.ru_maxrss, file=sys.stderr)
 """
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]:
-    """What the command printed, with the memory it took at most, and where its home and reports are."""
+    """What the command printed, with what it took, and where its home and reports are."""
     place = tmp_path_factory.mktemp("full")
     words = ["demo", "--home", place / "home", "--reports", place / "reports", "-o", "json"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CLOUDCTL_")}
@@ -38,7 +40,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]
         env=environment,
     )
     assert done.returncode == 0, done.stderr
-    return {**json.loads(done.stdout), "memory_kib": int(done.stderr.split()[-1])}, place
+    cpu_s, memory_kib = done.stderr.split()[-2:]
+    return {**json.loads(done.stdout), "cpu_s": float(cpu_s), "memory_kib": int(memory_kib)}, place
 
 
 def test_the_city_has_its_size(run: tuple[dict[str, Any], Path]) -> None:
@@ -69,6 +72,7 @@ def test_every_unit_has_its_statement_in_every_format(run: tuple[dict[str, Any],
         assert (place / "reports" / f"summary-2026-10.{suffix}").stat().st_size > 1000
 
 
-def test_it_keeps_within_its_memory(run: tuple[dict[str, Any], Path]) -> None:
+def test_it_keeps_within_its_time_and_memory(run: tuple[dict[str, Any], Path]) -> None:
     summary, _ = run
+    assert summary["cpu_s"] < MOST_CPU_S
     assert summary["memory_kib"] < MOST_MEMORY_KIB

@@ -10,14 +10,24 @@ from cloudctl.core.quantity import Size
 from provisioning import executor
 from provisioning.driver import HostUnreachable, StillAtWork
 from provisioning.executor import Entry, StepState, execute
-from provisioning.model import Applied, Capability
+from provisioning.model import Applied, Capability, Fault, Machine, MachineState, Observation
 from provisioning.pacing import Pace
-from provisioning.steps import create_step, delete_step, migrate_step, start_step, stop_step
+from provisioning.steps import (
+    adopt_step,
+    create_step,
+    delete_step,
+    evacuate_step,
+    migrate_step,
+    start_step,
+    stop_step,
+)
 from provisioning.undoing import undo
 
 AT = datetime(2026, 10, 1, tzinfo=UTC)
 SIZE = Size(2, 4096)
 BESIDE = Pace(parallel=4, per_host=2)
+# How long those wait for one another who never come together where the executor has a defect.
+PATIENCE_S = 60
 
 
 class Cloud:
@@ -30,7 +40,7 @@ class Cloud:
         self.answers, self.max_parallel, self.asked = dict(answers or {}), max_parallel, []
         self.max_per_host = max_parallel
         self.now, self.together, self.lock = 0, 0, threading.Lock()
-        self.meeting = threading.Barrier(meet, timeout=10) if meet else None
+        self.meeting = threading.Barrier(meet, timeout=PATIENCE_S) if meet else None
 
     def apply(self, step):
         with self.lock:
@@ -155,7 +165,7 @@ def test_a_step_that_ended_is_not_asked_for_again():
 
 
 def test_pools_that_bear_one_at_a_time_work_beside_each_other():
-    meeting = threading.Barrier(2, timeout=10)
+    meeting = threading.Barrier(2, timeout=PATIENCE_S)
     one, other = Cloud(), Cloud()
     for cloud in (one, other):
         cloud.is_simulated, cloud.meeting = False, meeting
@@ -232,8 +242,8 @@ class Undone(Notes):
     def undone(self, entry, applied):
         self.note("undone", entry)
 
-    def keep(self, entry, reason):
-        self.note("kept", entry)
+    def keep(self, entry, reason, applied=None):
+        self.note("kept, done after all" if applied else "kept", entry)
 
     def close_undone(self):
         self.note("closed")
@@ -258,3 +268,35 @@ def test_a_silent_host_does_not_keep_what_stands_elsewhere():
         undo(made_on(("a", "n1"), ("b", "n2"), ("c", "n1")), {"lab": cloud}, notes)
     assert notes.lines == ["undoing c", "uncertain c", "undoing b", "undone b"]
     assert cloud.asked == ["c", "b"], "its host was not asked again for a"
+
+
+def standing(vm_id, host):
+    return Machine(f"x-{vm_id}", "a", vm_id, host, MachineState.RUNNING, SIZE)
+
+
+@pytest.mark.parametrize(
+    ("step", "machines", "line"),
+    [
+        (delete_step(1, "a", SIZE, "n1"), [], "kept, done after all a"),
+        (delete_step(1, "a", SIZE, "n1"), [standing(1, "n1")], "undone a"),
+        (adopt_step(1, "a", SIZE, "n1"), [standing(1, "n1")], "kept, done after all a"),
+        (adopt_step(1, "a", SIZE, "n1"), [standing(None, "n1")], "undone a"),
+        (evacuate_step(1, "a", "n1", "n2"), [standing(1, "n2")], "kept, done after all a"),
+        (evacuate_step(1, "a", "n1", "n2"), [], "undone a"),
+    ],
+)
+def test_what_nothing_takes_back_is_looked_for_where_nobody_knows_of_it(step, machines, line):
+    cloud, notes = Cloud(), Undone()
+    cloud.observe = lambda: Observation((), tuple(machines))
+    undo([Entry(1, "lab", step, StepState.RUNNING, is_uncertain=True)], {"lab": cloud}, notes)
+    assert notes.lines == [line, "closed"]
+    assert cloud.asked == (["a"] if "kept" in line else []), "what was not done is not done now"
+
+
+def test_what_nothing_takes_back_stays_uncertain_while_its_host_is_silent():
+    cloud, notes = Cloud(), Undone()
+    cloud.observe = lambda: Observation((), (), (Fault("n1", None, "host_unreachable"),))
+    uncertain = Entry(1, "lab", delete_step(1, "a", SIZE, "n1"), StepState.RUNNING, is_uncertain=True)
+    with pytest.raises(HostUnreachable):
+        undo([uncertain], {"lab": cloud}, notes)
+    assert notes.lines == ["uncertain a"]

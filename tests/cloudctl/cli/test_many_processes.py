@@ -4,7 +4,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,21 @@ from tests.cloudctl.small_inventory import HEAD
 COMMAND = Path(sys.executable).with_name("cloudctl")
 SIZE = "system: school, pool: lab, vcpus: 1, memory_mib: 1024, storage_gib: {ssd: 10}"
 NAMES = [f"m-{number:02}" for number in range(60)]
+PATIENCE_S = 300
+# The command as installed, on a cloud that takes its sixth step and never ends it.
+STUCK = """
+import sys, time
+from provisioning.drivers.embedded import EmbeddedDriver
+from cloudctl.cli.main import main
+apply, left = EmbeddedDriver.apply, iter(range(5))
+def stuck(self, step):
+    if next(left, None) is None:
+        print("in the middle", flush=True)
+        time.sleep(3600)
+    return apply(self, step)
+EmbeddedDriver.apply = stuck
+main(sys.argv[1:])
+"""
 
 
 @pytest.fixture
@@ -24,9 +38,9 @@ def inventory(tmp_path):
     return path
 
 
-def applying(ctx, inventory):
-    command = [COMMAND, "--home", ctx.home, "--lang", "en", "inventory", "apply", inventory, "--yes"]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def applying(ctx, inventory, command=(COMMAND,)):
+    words = [*command, "--home", ctx.home, "--lang", "en", "inventory", "apply", inventory, "--yes"]
+    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 @pytest.fixture
@@ -47,15 +61,14 @@ def assert_each_stands_once(call, inventory):
 
 @pytest.mark.sqlite_file
 def test_an_apply_that_is_killed_is_seen_refuses_others_and_is_taken_up(ctx, call, inventory):
-    process = applying(ctx, inventory)
-    while process.poll() is None and not any(row["steps_done"] for row in list_changes(ctx)):
-        time.sleep(0.02)
+    process = applying(ctx, inventory, [sys.executable, "-c", STUCK])
+    is_there = "in the middle\n" in process.stdout
     process.kill()
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL, "killed in the middle of it"
+    _, err = process.communicate()
+    assert (is_there, process.returncode) == (True, -signal.SIGKILL), err
 
     (row,) = call("change", "list", "--open", "-o", "json")
-    assert row["standing"] in ("uncertain", "interrupted") and 0 < row["steps_done"] < len(NAMES)
+    assert (row["standing"], row["steps_done"]) == ("uncertain", 5)
     told = call("inventory", "apply", inventory, "--yes", code=5)
     assert f"is in hand: change 1 by {ctx.actor.login}, since" in told
     call("change", "resume", "1", "--yes")
@@ -64,7 +77,7 @@ def test_an_apply_that_is_killed_is_seen_refuses_others_and_is_taken_up(ctx, cal
 
 def test_of_several_who_apply_at_once_one_does(ctx, call, inventory):
     processes = [applying(ctx, inventory) for _ in range(3)]
-    told = [process.communicate(timeout=120)[1] for process in processes]
+    told = [process.communicate(timeout=PATIENCE_S)[1] for process in processes]
     codes = {process.returncode for process in processes}
     assert 0 in codes and codes <= {0, 5}, told
     assert len(list_changes(ctx)) == 1

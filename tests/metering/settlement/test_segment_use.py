@@ -76,7 +76,7 @@ def stories(draw):
     return samples, spans, [0, *edges, 120]
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(stories())
 def test_sums_are_exact_whatever_crosses_an_edge(ctx, story):
     samples, spans, edges = story
