@@ -53,7 +53,7 @@ class ChangeState(StrEnum):
 class Entry:
     """A step as the journal has it. has_effect False: the cloud was as wanted before we first asked.
 
-    host: where the ledger has the machine.
+    is_uncertain: the cloud was asked, and that it did so was never written down. host: as the ledger has it.
     """
 
     position: int
@@ -61,6 +61,7 @@ class Entry:
     step: Step
     state: StepState
     has_effect: bool = True
+    is_uncertain: bool = False
     host: str | None = None
 
 
@@ -97,8 +98,8 @@ class Journal(Protocol):
         """The step is undone; applied None: the cloud had nothing to undo."""
         ...
 
-    def keep(self, entry: Entry, reason: CloudctlError | None) -> None:
-        """The step stays done: it cannot be taken back, or the cloud refused to."""
+    def keep(self, entry: Entry, reason: CloudctlError | None, applied: Applied | None = None) -> None:
+        """The step stays done: it cannot be taken back, or the cloud refused to. applied: of an uncertain one."""
         ...
 
     def close_undone(self) -> None:

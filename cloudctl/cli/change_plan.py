@@ -60,6 +60,10 @@ def carry_out(ctx: Context, plan: ChangePlan, *, output: str, dry_run: bool, yes
 
 def tell_outcome(ctx: Context, outcome: ChangeOutcome) -> None:
     """On stderr: done, or where it waits, or what was taken back and in which order."""
+    # A step that is done and says why has been kept where the others were undone.
+    is_taken_back = any(
+        step.state == "undone" or (step.state == "done" and step.error) for step in outcome.steps
+    )
     if outcome.state == "ordered":
         say(
             "Change {number}: work orders are out; report them with “cloudctl change resume {number} --done-at TIME”.",
@@ -67,7 +71,7 @@ def tell_outcome(ctx: Context, outcome: ChangeOutcome) -> None:
         )
     elif outcome.state == "undone":
         say("Change {number} is undone.", number=outcome.change)
-    elif outcome.state == "failed" and all(step.state != "undone" for step in outcome.steps):
+    elif outcome.state == "failed" and not is_taken_back:
         say(
             "Change {number} has ended without steps that were refused: see “cloudctl change show {number}”.",
             number=outcome.change,
@@ -76,6 +80,6 @@ def tell_outcome(ctx: Context, outcome: ChangeOutcome) -> None:
         say("Change {number}: not all of it could be undone.", number=outcome.change)
     else:
         say("Change {number} is done.", number=outcome.change)
-    if any(step.state == "undone" for step in outcome.steps):
+    if is_taken_back:
         for each in undoing_of(ctx, outcome):
             say(each.message.template, **each.message.values)

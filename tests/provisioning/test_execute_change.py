@@ -237,6 +237,43 @@ def test_an_unfinished_change_is_withdrawn_by_rolling_it_back(ctx, estate):
     assert (held(ctx, one), held(ctx, two)) == (None, None)
 
 
+@pytest.mark.parametrize(
+    ("does", "state", "end"), [("drop", "retired", "failed"), ("late", "active", "undone")]
+)
+def test_a_deletion_that_nobody_knows_of_is_looked_for_when_it_is_withdrawn(ctx, estate, does, state, end):
+    vm, start = made(ctx, estate), ctx.clock.now()
+    ctx.clock.advance(timedelta(hours=1))
+    at = ctx.clock.now()
+    fault(ctx, StepFault("tax-1", "delete", does, 3600))
+    change = begin_change(ctx, [delete_step(vm, "tax-1", SMALL, "n1")], "test")
+    with pytest.raises(Unreachable):
+        run_change(ctx, change)
+    ctx.clock.advance(timedelta(minutes=1))
+    fault(ctx, hosts_down=("n1",))
+    with pytest.raises(Unreachable):
+        roll_back_change(ctx, change, "not meant")
+    fault(ctx)
+    outcome = roll_back_change(ctx, change, "not meant")
+    assert (outcome.state, outcome.steps[0].state) == (end, "done" if end == "failed" else "undone")
+    assert intervals(ctx, vm) == [(start, at if state == "retired" else None, 4)]
+    with ctx.reading() as session:
+        assert find_vm(session, "tax-1").state == state
+
+
+def test_an_uncertain_step_that_its_cloud_will_not_take_back_is_entered_as_done(ctx, estate):
+    """It grew a disk and the answer was lost: nothing shrinks it, so the ledger must follow."""
+    vm = made(ctx, estate)
+    grown = Size(4, 8192, {"ssd": 200})
+    fault(ctx, StepFault("tax-1", "resize", "drop"))
+    change = begin_change(ctx, [resize_step(vm, "tax-1", SMALL, grown)], "test")
+    with pytest.raises(Unreachable):
+        run_change(ctx, change)
+    fault(ctx)
+    outcome = roll_back_change(ctx, change, "not meant")
+    assert (outcome.state, str(outcome.steps[0].error)) == ("failed", "tax-1: a disk cannot shrink in place.")
+    assert held(ctx, vm) == grown == seen(ctx, estate)["tax-1"].size
+
+
 def test_what_stood_before_we_asked_counts_from_our_asking_and_is_not_undone(ctx, estate):
     """Somebody resized it behind the ledger's back a day ago: the past is not corrected by a step."""
     vm, start = made(ctx, estate), ctx.clock.now()

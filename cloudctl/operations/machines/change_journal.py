@@ -120,11 +120,13 @@ class LedgerJournal:
             row.state, row.error = StepState.UNDONE, None
             self._record(session, "change.undo", entry.step)
 
-    def keep(self, entry: Entry, reason: CloudctlError | None) -> None:
+    def keep(self, entry: Entry, reason: CloudctlError | None, applied: Applied | None = None) -> None:
         why = reason.message if reason else _FOR_GOOD[entry.step.kind]
         with self.ctx.writing() as session:
             self._require(session, ChangeState.UNDOING)
             row = self._row(session, entry)
+            if applied is not None:
+                self._done(session, entry, applied)
             row.state, row.error = StepState.DONE, message_document(why)
 
     def close_undone(self) -> None:
@@ -135,7 +137,7 @@ class LedgerJournal:
 
     def _done(self, session: Session, entry: Entry, applied: Applied) -> None:
         row = self._row(session, entry)
-        if row.state not in (StepState.RUNNING, StepState.ORDERED):
+        if row.state not in (StepState.RUNNING, StepState.ORDERED, StepState.UNDOING):
             raise moved_on(self.change_id)
         is_ordered = row.state == StepState.ORDERED
         row.state, row.at, row.error = StepState.DONE, applied.at, None
@@ -176,8 +178,9 @@ def entry_of(session: Session, row: ChangeStepRow) -> Entry:
     vm = get_vm(session, row.vm_id)
     asked = row.at is not None and row.started_at is not None and row.state == StepState.DONE
     effect = had_effect(row.started_at, row.at) if asked and row.started_at and row.at else True
-    pool = get_pool(session, vm.pool_id).code
-    return Entry(row.position, pool, step_of(row, vm.name), StepState(row.state), effect, vm.host)
+    pool, state = get_pool(session, vm.pool_id).code, StepState(row.state)
+    uncertain = row.at is None and state in (StepState.RUNNING, StepState.UNDOING)
+    return Entry(row.position, pool, step_of(row, vm.name), state, effect, uncertain, vm.host)
 
 
 def _effective_at(row: ChangeStepRow) -> datetime:
