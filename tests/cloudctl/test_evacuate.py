@@ -217,6 +217,6 @@ def test_what_other_machines_wait_for_in_the_same_change_is_still_carried_out(ct
 
 def test_a_step_that_a_process_has_in_hand_is_not_given_up(ctx, estate):
     number = in_mid_step(ctx, plan_stop(ctx, "a").steps, "n1")
-    with held_change(ctx.home, number):
+    with held_change(ctx, number):
         plan = plan_evacuation(ctx, "n1")
     assert plan.gives_up == {} and [stay.name for stay in plan.stays] == ["a"]

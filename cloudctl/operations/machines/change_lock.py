@@ -1,53 +1,71 @@
-"""One process at a time carries out a change: a lock that its holder's death frees.
+"""One process at a time carries out a change: a lock that its holder's death frees, and that can be looked at untaken.
 
-It holds among the processes of one machine; the ledger's step states refuse what would still slip through. The file
-names its holder, so that whoever only looks need not take the lock to know whether a change is in hand.
+Beside a ledger that is a file it is a byte of one file, the change's number its place; a ledger on a server keeps it
+there, for all homes that share it. The ledger's step states refuse what would still slip through.
 """
 
 import fcntl
 import os
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from cloudctl.core.errors import Refused
+from cloudctl.core.ledger_store import is_file
+from cloudctl.operations.context import Context
+from provisioning.change_lock_store import held_on_server, is_held_on_server
+
+# The C struct flock: type, whence, start, length, process.
+_FLOCK = "hhqqi"
 
 
 @contextmanager
-def held_change(home: Path, change_id: int) -> Iterator[None]:
+def held_change(ctx: Context, change_id: int) -> Iterator[None]:
     """Refused while another process holds it."""
-    path = _path(home, change_id)
+    lock = (
+        held_here(ctx.home, change_id) if is_file(ctx.database) else held_on_server(ctx.database, change_id)
+    )
+    with lock as is_ours:
+        if not is_ours:
+            raise Refused("Change {number} is being carried out by another process.", number=change_id)
+        yield
+
+
+def is_in_hand(ctx: Context, change_id: int) -> bool:
+    """Whether a process is carrying the change out."""
+    if is_file(ctx.database):
+        return _is_locked(_path(ctx.home), change_id)
+    with ctx.reading() as session:
+        return is_held_on_server(session, change_id)
+
+
+@contextmanager
+def held_here(home: Path, change_id: int) -> Iterator[bool]:
+    """Whether the lock is ours for the block."""
+    path = _path(home)
     path.parent.mkdir(exist_ok=True)
-    with path.open("a+") as file:
+    with path.open("a+b") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise Refused(
-                "Change {number} is being carried out by another process.", number=change_id
-            ) from None
-        if not path.exists() or path.stat().st_ino != os.fstat(file.fileno()).st_ino:
-            # Whoever held it removed it between our opening and our locking it: a newcomer may hold another.
-            raise Refused("Change {number} has moved on; look at it again.", number=change_id)
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        try:
-            yield
-        finally:
-            path.unlink()
+            fcntl.fcntl(file, fcntl.F_OFD_SETLK, _flock(change_id))
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
 
 
-def is_in_hand(home: Path, change_id: int) -> bool:
-    """Whether a process of this machine is carrying the change out."""
+def _is_locked(path: Path, change_id: int) -> bool:
     try:
-        holder = int(_path(home, change_id).read_text())
-        os.kill(holder, 0)
-    except PermissionError:
-        return True
-    except (OSError, ValueError):
+        with path.open("r+b") as file:
+            found = fcntl.fcntl(file, fcntl.F_OFD_GETLK, _flock(change_id))
+    except FileNotFoundError:
         return False
-    return True
+    return bool(struct.unpack(_FLOCK, found)[0] != fcntl.F_UNLCK)
 
 
-def _path(home: Path, change_id: int) -> Path:
-    return home / "locks" / f"change-{change_id}.lock"
+def _flock(change_id: int) -> bytes:
+    return struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, change_id, 1, 0)
+
+
+def _path(home: Path) -> Path:
+    return home / "locks" / "changes"

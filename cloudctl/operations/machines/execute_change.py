@@ -199,7 +199,7 @@ def undo_change(ctx: Context, change_id: int, *, open_drivers: OpenDrivers = ope
 @contextmanager
 def _held(ctx: Context, change_id: int) -> Iterator[None]:
     """While this process alone has the change in hand; that a cloud does not answer is said of the change."""
-    with held_change(ctx.home, change_id):
+    with held_change(ctx, change_id):
         try:
             yield
         except Unreachable as reason:

@@ -38,7 +38,7 @@ def hopeless_steps(
         and step.kind not in _WAITS
         and step.vm_id not in shown
         and _concerns(session, step, host)
-        and not is_in_hand(ctx.home, change.id)
+        and not is_in_hand(ctx, change.id)
     }
 
 
@@ -49,7 +49,7 @@ def give_up_steps(ctx: Context, change_id: int, vm_id: int, host: str) -> None:
     Refused while a process carries the change out.
     """
     why = message_document(Message("Host {host} was fenced before it answered.", {"host": host}))
-    with held_change(ctx.home, change_id), ctx.writing() as session:
+    with held_change(ctx, change_id), ctx.writing() as session:
         for row in change_steps(session, change_id):
             if row.vm_id == vm_id and row.state in (*_UNCERTAIN, StepState.PENDING):
                 # What could not be taken back stays done.

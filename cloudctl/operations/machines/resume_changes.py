@@ -1,16 +1,18 @@
 """Carries on the changes that a kill or an unreachable cloud left under way."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from cloudctl.core.errors import Refused, Unreachable
 from cloudctl.core.identity import Role
 from cloudctl.operations.context import Context
 from cloudctl.operations.machines.execute_change import ChangeFailed, run_change
-from cloudctl.operations.machines.show_change import LEFT_ALONE
 from provisioning.executor import ChangeState
 from provisioning.store import changes
 
 UNDER_WAY = (ChangeState.RUNNING, ChangeState.UNDOING)
+# So long after it was journalled a plan that nobody has begun was forgotten by a kill.
+LEFT_ALONE = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class Resumed:
 def resume_changes(ctx: Context) -> Resumed:
     """Every change begun and neither ended nor in another process's hands. One that fails is taken back as always.
 
-    A plan is carried out right after it was journalled; one that is not after a while was forgotten by a kill.
+    A plan is carried out right after it was journalled: a fresh one is left to whoever is about to.
     """
     ctx.actor.require(Role.OPERATOR)
     with ctx.reading() as session:

@@ -2,13 +2,12 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from cloudctl.core.errors import Message, Problem
-from cloudctl.core.ledger_store import is_file
 from cloudctl.operations.context import Context
 from cloudctl.operations.machines.change_lock import is_in_hand
 from provisioning.executor import ChangeState, StepState, had_effect
@@ -18,8 +17,6 @@ from provisioning.tables import ChangeRow, ChangeStepRow
 # How a change stands that no process has in hand and that has not ended: a step of it may have been done or not;
 # or none was under way.
 UNCERTAIN, INTERRUPTED = "uncertain", "interrupted"
-# Where several machines share a ledger: so long after its last step began a change counts as left alone.
-LEFT_ALONE = timedelta(minutes=10)
 STANDINGS = (*(str(state) for state in ChangeState), UNCERTAIN, INTERRUPTED)
 _UNDER_WAY = (ChangeState.PLANNED, ChangeState.RUNNING, ChangeState.UNDOING)
 _ASKED = (StepState.RUNNING, StepState.UNDOING)
@@ -127,17 +124,9 @@ def _change_row(ctx: Context, row: ChangeRow, steps: Sequence[ChangeStepRow]) ->
 
 def _standing(ctx: Context, row: ChangeRow, steps: Sequence[ChangeStepRow]) -> str:
     """The state, or what has become of it when nobody is carrying the change out any more."""
-    if row.state not in _UNDER_WAY or is_in_hand(ctx.home, row.id) or _may_be_elsewhere(ctx, row, steps):
+    if row.state not in _UNDER_WAY or is_in_hand(ctx, row.id):
         return row.state
     return UNCERTAIN if any(step.state in _ASKED for step in steps) else INTERRUPTED
-
-
-def _may_be_elsewhere(ctx: Context, row: ChangeRow, steps: Sequence[ChangeStepRow]) -> bool:
-    """Whether another machine that shares the ledger may have the change in hand: its locks are not seen here."""
-    if is_file(ctx.database) or any(step.error for step in steps if step.state in _ASKED):
-        return False
-    last = max([row.created_at, *(step.started_at for step in steps if step.started_at)])
-    return ctx.clock.now() - last < LEFT_ALONE
 
 
 def _next(change_id: int, standing: str) -> str | None:

@@ -6,14 +6,13 @@ from datetime import timedelta
 import pytest
 
 from cloudctl.core.outbox import notices
-from cloudctl.operations.machines import show_change as show_change_module
 from cloudctl.operations.machines.change_lock import held_change
 from cloudctl.operations.machines.execute_change import begin_change, change_machines
 from cloudctl.operations.machines.plan_change import opened_drivers
 from cloudctl.operations.machines.show_change import list_changes
 from provisioning.drivers.embedded import EmbeddedDriver
 from provisioning.drivers.embedded.faults import Faults, StepFault, write_faults
-from provisioning.steps import create_step, delete_step, resize_step, stop_step
+from provisioning.steps import create_step, delete_step, resize_step
 from tests.provisioning.estate import HALF, SMALL, build_estate, declared_vm, planned_vm
 
 
@@ -226,18 +225,10 @@ def test_what_is_uncertain_is_found_told_and_named_by_doctor(ctx, estate, run_cl
     (finding,) = [each for each in health if each["check"] == "changes"]
     assert finding["health"] == "warning" and "2;" in finding["detail"]
     assert f"change 2 by {ctx.actor.login}, since 2026-10-01T01:00:00+08:00" in second_try(ctx, run_cli)
-    with held_change(ctx.home, 2):
+    with held_change(ctx, 2):
         assert (
             json.loads(run_cli(ctx.home, "change", "show", "2", "-o", "json").stdout)["standing"] == "running"
         )
-
-
-def test_where_machines_share_a_ledger_a_change_counts_as_left_only_after_a_while(ctx, estate, monkeypatch):
-    begin_change(ctx, [stop_step(1, "m")], "another machine's")
-    monkeypatch.setattr(show_change_module, "is_file", lambda _: False)
-    assert list_changes(ctx)[-1]["standing"] == "planned", "it may be in hand there"
-    ctx.clock.advance(timedelta(minutes=10))
-    assert list_changes(ctx)[-1]["standing"] == "interrupted"
 
 
 def second_try(ctx, run_cli):
