@@ -5,10 +5,9 @@ from collections.abc import Iterable
 from sqlalchemy.orm import Session
 
 from cloudctl.core.errors import Message
-from cloudctl.core.i18n import Catalogue
-from cloudctl.core.outbox import Notice, post_notice
-from cloudctl.core.tables import SystemRow, UnitRow
+from cloudctl.core.tables import SystemRow
 from cloudctl.operations.context import Context
+from cloudctl.operations.letters import tell_unit
 from provisioning.model import Step, StepKind
 from provisioning.store import get_vm
 
@@ -20,16 +19,15 @@ def announce_cycles(ctx: Context, session: Session, change_id: int, steps: Itera
         if step.kind == StepKind.RESIZE and not step.is_live:
             system = session.get_one(SystemRow, get_vm(session, step.vm_id).system_id)
             names.setdefault(system.unit_id, []).append(step.name)
-    texts = Catalogue(ctx.site.language)
     for unit_id, machines in names.items():
-        unit = session.get_one(UnitRow, unit_id)
         values = {"names": ", ".join(machines), "number": change_id, "actor": ctx.actor.login}
-        notice = Notice(
-            unit.contact or unit.code,
+        tell_unit(
+            ctx,
+            session,
+            unit_id,
+            f"change:{change_id}",
             Message("Machines are about to be restarted: {names}", values),
             Message(
                 "For another size, {names} go off for a short time (change {number} by {actor}).", values
             ),
-            f"change:{change_id}",
         )
-        post_notice(session, ctx.clock.now(), texts, notice)

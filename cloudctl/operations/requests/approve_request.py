@@ -8,10 +8,10 @@ from sqlalchemy.orm import Session
 
 from cloudctl.core.errors import Message, Problem, Refused
 from cloudctl.operations.context import Context
+from cloudctl.operations.letters import OPERATORS
 from cloudctl.operations.requests.assess_request import Assessment, Looks, assess, look_at_pools
 from cloudctl.operations.requests.request_steps import (
     DECIDERS,
-    OPERATORS,
     RequestStep,
     keep_step,
     local_day,

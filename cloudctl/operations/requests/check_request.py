@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from cloudctl.core.errors import Message
 from cloudctl.core.identity import Role
 from cloudctl.operations.context import Context
+from cloudctl.operations.letters import PANEL
 from cloudctl.operations.requests.assess_request import assess, look_at_pools
-from cloudctl.operations.requests.request_steps import PANEL, RequestStep, keep_step, step_of, tell
+from cloudctl.operations.requests.request_steps import RequestStep, keep_step, step_of, tell
 from policies.requests.checking import Finding, is_passed
 from policies.requests.course import stepped
 from policies.requests.model import Migration, items_from_json

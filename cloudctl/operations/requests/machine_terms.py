@@ -9,12 +9,11 @@ from sqlalchemy.orm import Session
 
 from cloudctl.core.errors import Message
 from cloudctl.core.estate import find_unit
-from cloudctl.core.i18n import Catalogue
 from cloudctl.core.identity import Role
-from cloudctl.core.outbox import Notice, post_notice
 from cloudctl.core.tables import SystemRow, UnitRow
 from cloudctl.operations.context import Context
-from cloudctl.operations.requests.request_steps import OPERATORS, may_see_all
+from cloudctl.operations.letters import OPERATORS, tell, tell_unit
+from cloudctl.operations.requests.request_steps import may_see_all
 from policies.requests.store import terms
 from policies.requests.tables import MachineTermRow
 from policies.requests.terms import TermStage, stage_of
@@ -121,12 +120,9 @@ def _terms(
 def _tell(ctx: Context, session: Session, stage: TermStage, due: Sequence[MachineTerm]) -> None:
     """One letter to the unit for all its machines; of what is over, operators have one too."""
     subject, body = _LETTERS[stage]
-    code = due[0].unit
-    unit = find_unit(session, code)
+    unit = find_unit(session, due[0].unit)
     values = {"unit": unit.name, "machines": ", ".join(f"{term.vm} ({term.until})" for term in due)}
-    readers = [unit.contact or code, *([OPERATORS] if stage is TermStage.OVERDUE else [])]
-    for reader in readers:
-        notice = Notice(
-            reader, Message(subject.template, values), Message(body.template, values), f"unit:{code}"
-        )
-        post_notice(session, ctx.clock.now(), Catalogue(ctx.site.language), notice)
+    letter = Message(subject.template, values), Message(body.template, values)
+    tell_unit(ctx, session, unit.id, f"unit:{unit.code}", *letter)
+    if stage is TermStage.OVERDUE:
+        tell(ctx, session, OPERATORS, f"unit:{unit.code}", *letter)

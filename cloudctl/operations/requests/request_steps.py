@@ -7,16 +7,14 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from cloudctl.core.errors import Message, Refused
-from cloudctl.core.i18n import Catalogue
 from cloudctl.core.identity import Role
-from cloudctl.core.outbox import Notice, post_notice
 from cloudctl.core.tables import SystemRow, UnitRow
+from cloudctl.operations import letters
 from cloudctl.operations.context import Context
 from policies.requests.course import Person
 from policies.requests.model import RequestState
 from policies.requests.tables import RequestEventRow, RequestRow
 
-OPERATORS, PANEL = "operator", "panel"
 # Who decides: the expert panel, and whoever the site has made approver.
 DECIDERS = (Role.PANEL, Role.APPROVER)
 
@@ -92,15 +90,13 @@ def step_of(session: Session, row: RequestRow, *, is_new: bool = True) -> Reques
 def tell(
     ctx: Context, session: Session, row: RequestRow, recipient: str, subject: Message, body: Message
 ) -> None:
-    """A letter in the site's language."""
-    notice = Notice(recipient, subject, body, f"request:{row.id}")
-    post_notice(session, ctx.clock.now(), Catalogue(ctx.site.language), notice)
+    """A letter about the request."""
+    letters.tell(ctx, session, recipient, f"request:{row.id}", subject, body)
 
 
 def tell_unit(ctx: Context, session: Session, row: RequestRow, subject: Message, body: Message) -> None:
     """A letter to the asking unit's contact."""
-    unit = session.get_one(UnitRow, row.unit_id)
-    tell(ctx, session, row, unit.contact or unit.code, subject, body)
+    letters.tell_unit(ctx, session, row.unit_id, f"request:{row.id}", subject, body)
 
 
 def local_day(ctx: Context, at: datetime) -> str:

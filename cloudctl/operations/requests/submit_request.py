@@ -8,9 +8,9 @@ from sqlalchemy.orm import Session
 from cloudctl.core.errors import InvalidInput, Message, Problem
 from cloudctl.core.estate import find_system, systems
 from cloudctl.operations.context import Context
+from cloudctl.operations.letters import OPERATORS
 from cloudctl.operations.requests.known_estate import known_estate
 from cloudctl.operations.requests.request_steps import (
-    OPERATORS,
     RequestStep,
     keep_step,
     require_asker,

@@ -8,9 +8,9 @@ from sqlalchemy.orm import Session
 
 from cloudctl.core.errors import Message
 from cloudctl.core.i18n import Catalogue
-from cloudctl.core.outbox import Notice, post_notice
 from cloudctl.core.quantity import Size
-from cloudctl.core.tables import SystemRow, UnitRow
+from cloudctl.core.tables import SystemRow
+from cloudctl.operations import letters
 from cloudctl.operations.context import Context
 from cloudctl.operations.machines.change_effects import size_text
 from policies import panel
@@ -80,20 +80,12 @@ def in_site_language(ctx: Context) -> Context:
 
 def tell_unit(ctx: Context, session: Session, row: CaseRow, subject: Message, body: Message) -> None:
     """A letter to the owning unit's contact, about the case."""
-    unit = session.get_one(UnitRow, row.unit_id)
-    _tell(ctx, session, row, unit.contact or unit.code, (subject, body))
+    letters.tell_unit(ctx, session, row.unit_id, f"case:{row.id}", subject, body)
 
 
 def tell_operators(ctx: Context, session: Session, row: CaseRow, subject: Message, body: Message) -> None:
     """A letter to whoever operates the cloud."""
-    _tell(ctx, session, row, "operator", (subject, body))
-
-
-def _tell(
-    ctx: Context, session: Session, row: CaseRow, recipient: str, letter: tuple[Message, Message]
-) -> None:
-    notice = Notice(recipient, *letter, about=f"case:{row.id}")
-    post_notice(session, ctx.clock.now(), Catalogue(ctx.site.language), notice)
+    letters.tell(ctx, session, letters.OPERATORS, f"case:{row.id}", subject, body)
 
 
 def proposal_text(ctx: Context, row: CaseRow) -> str:

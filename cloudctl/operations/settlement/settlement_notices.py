@@ -3,11 +3,9 @@
 from sqlalchemy.orm import Session
 
 from cloudctl.core.errors import Message
-from cloudctl.core.i18n import Catalogue
 from cloudctl.core.money import yuan_text
-from cloudctl.core.outbox import Notice, post_notice
-from cloudctl.core.tables import UnitRow
 from cloudctl.operations.context import Context
+from cloudctl.operations.letters import tell_unit
 from metering.settlement.tables import PeriodRow, StatementRow
 
 
@@ -18,7 +16,8 @@ def tell_issued(ctx: Context, session: Session, period: PeriodRow, row: Statemen
         "a line with a reason, before {deadline}; silence is taken as acceptance.",
         values,
     )
-    _post(ctx, session, row, Message("Statement {number} for {period}", values), body)
+    subject = Message("Statement {number} for {period}", values)
+    tell_unit(ctx, session, row.unit_id, f"statement {row.number}", subject, body)
 
 
 def tell_upheld(ctx: Context, session: Session, period: PeriodRow, row: StatementRow, reason: str) -> None:
@@ -28,7 +27,8 @@ def tell_upheld(ctx: Context, session: Session, period: PeriodRow, row: Statemen
         "{deadline}; silence is taken as acceptance.",
         values,
     )
-    _post(ctx, session, row, Message("Answer to your dispute of statement {number}", values), body)
+    subject = Message("Answer to your dispute of statement {number}", values)
+    tell_unit(ctx, session, row.unit_id, f"statement {row.number}", subject, body)
 
 
 def _values(ctx: Context, period: PeriodRow, row: StatementRow) -> dict[str, object]:
@@ -41,9 +41,3 @@ def _values(ctx: Context, period: PeriodRow, row: StatementRow) -> dict[str, obj
         "currency": ctx.site.currency,
         "deadline": row.deadline.astimezone(ctx.site.zone).isoformat(),
     }
-
-
-def _post(ctx: Context, session: Session, row: StatementRow, subject: Message, body: Message) -> None:
-    unit = session.get_one(UnitRow, row.unit_id)
-    notice = Notice(unit.contact or unit.code, subject, body, f"statement {row.number}")
-    post_notice(session, ctx.clock.now(), Catalogue(ctx.site.language), notice)
