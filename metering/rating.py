@@ -125,11 +125,7 @@ def monthly_price(tariffs: PriceBook, pool_code: str, size: Size, at: datetime) 
     One-off fees are left out; what is billed by use is priced as if all that is held were used.
     Refused when no tariff governs the pool then.
     """
-    tariff = tariffs.tariff_at(pool_code, at)
-    if tariff is None:
-        raise Refused(
-            "No tariff governs the pool {pool} at {at}.", pool=pool_code, at=at.astimezone(UTC).isoformat()
-        )
+    tariff = _tariff_of(tariffs, pool_code, at)
     first, after = month_around(at, tariffs.zone)
     return sum(
         (
@@ -164,10 +160,12 @@ def _lines_fen(
     *,
     are_once: bool,
 ) -> int:
-    tariff = tariffs.tariff_at(pool, at)
-    if tariff is None or unpriced_tiers(tariff, size):
+    tariff = _tariff_of(tariffs, pool, at)
+    for tier in unpriced_tiers(tariff, size):
         raise Refused(
-            "No tariff governs the pool {pool} at {at}.", pool=pool, at=at.astimezone(UTC).isoformat()
+            "Tariff “{tariff}” prices storage by tier, but not the tier “{tier}”.",
+            tariff=tariff.code,
+            tier=tier,
         )
     return sum(
         line_fen(part.quantity, part.unit_price, time_share(rate.per, *during, tariffs.zone))
@@ -175,3 +173,12 @@ def _lines_fen(
         if (rate.per is Per.ONCE) is are_once
         for part in slices(rate, held_quantity(tariff, rate, size))
     )
+
+
+def _tariff_of(tariffs: PriceBook, pool: str, at: datetime) -> Tariff:
+    tariff = tariffs.tariff_at(pool, at)
+    if tariff is None:
+        raise Refused(
+            "No tariff governs the pool {pool} at {at}.", pool=pool, at=at.astimezone(UTC).isoformat()
+        )
+    return tariff

@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 from cloudctl.core.errors import Refused
 from cloudctl.core.money import yuan_text
 from cloudctl.core.quantity import Size
-from metering.rating import charge_yuan, line_fen, month_share, monthly_price, slices, time_share
+from metering.rating import (
+    charge_yuan,
+    line_fen,
+    month_share,
+    monthly_price,
+    slices,
+    time_share,
+    whole_month_fen,
+)
 from metering.tariffs import Basis, Item, Per, PriceBook, Rate, Step, Tariff, Tiering
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -173,3 +181,10 @@ def test_a_price_by_the_hour_is_the_months_hours():
 def test_no_tariff_no_price():
     with pytest.raises(Refused, match="pub"):
         monthly_price(BOOK, "pub", Size(1, 1024), datetime(2025, 12, 31, 23, 59, tzinfo=ZONE))
+
+
+def test_a_tier_without_a_price_is_told_by_its_name():
+    by_tier = Tariff("t", ("pub",), date(2026, 1, 1), None, (rate("storage_gib", "month", "1.00", "ssd"),))
+    with pytest.raises(Refused) as refused:
+        whole_month_fen(PriceBook([by_tier], ZONE), "pub", Size(1, 1024, {"nvme": 5}), SEPTEMBER)
+    assert refused.value.message.values == {"tariff": "t", "tier": "nvme"}
