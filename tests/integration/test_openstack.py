@@ -82,8 +82,7 @@ def test_two_units_machines_live_and_go_by_the_command_alone(lab, tmp_path):
         assert made["tax-1"].compute_host != made["tax-2"].compute_host, "a system's machines stay apart"
         assert made["tax-1"].flavor.name == "gov.2c4g" and made["tax-1"].metadata["cloudctl_system"] == "tax"
         assert len(list(cloud.network.ips())) == 3
-        quota = cloud.compute.get(f"/os-quota-sets/{made['tax-1'].project_id}", microversion="2.79").json()
-        assert quota["quota_set"]["cores"] == 4
+        assert quota_of_cores(cloud, made["tax-1"]) == 4
     assert site.drift() == []
 
     site.run("vm", "resize", "tax-1", "--vcpus", 4, "--storage", "sata=40", "--yes")
@@ -113,6 +112,18 @@ def test_two_units_machines_live_and_go_by_the_command_alone(lab, tmp_path):
 def servers_states(lab):
     with lab.connection() as cloud:
         return {name: server.status for name, server in servers(cloud).items()}
+
+
+def quota_of_cores(cloud, server):
+    """Of the server's project."""
+    quota = cloud.compute.get(f"/os-quota-sets/{server.project_id}", microversion="2.79").json()
+    return quota["quota_set"]["cores"]
+
+
+def state_and_quota(lab, name):
+    with lab.connection() as cloud:
+        server = servers(cloud)[name]
+        return server.status, quota_of_cores(cloud, server)
 
 
 def assert_nothing_is_left(lab):
@@ -218,6 +229,12 @@ def test_a_held_resize_waits_and_goes_back_when_asked(lab, tmp_path):
         driver.apply(resize_step(7, "held-1", small, large, hold=True))
         driver.apply(resize_step(7, "held-1", small, large))
         assert servers_states(lab) == {"held-1": "ACTIVE"}
+        assert [each.size for each in driver.observe().machines] == [large]
+        # A cut gives its quota back, and takes it again when it is taken back.
+        driver.apply(resize_step(7, "held-1", large, small, hold=True))
+        assert state_and_quota(lab, "held-1") == ("VERIFY_RESIZE", 2)
+        driver.apply(resize_step(7, "held-1", small, large))
+        assert state_and_quota(lab, "held-1") == ("ACTIVE", 4)
         assert [each.size for each in driver.observe().machines] == [large]
         driver.apply(delete_step(7, "held-1", large, "a"))
         assert_nothing_is_left(lab)

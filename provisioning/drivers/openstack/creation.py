@@ -1,5 +1,6 @@
 """Makes a machine: volumes, then the server on them; what an earlier try left is found by its mark and used."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -27,41 +28,45 @@ def create(site: Site, step: Step) -> Applied:
         removal.clear(site, mark, server, deadline)
         server = None
     if server is None:
-        return _created(site, step, mark, deadline)
+        return _applied(_created(site, step, mark, deadline))
+    there, project = server, site.cloud.in_project(server["tenant_id"])
     if server["status"] == "BUILD":
-        server = _watched(site, step, mark, server, deadline)
+        server = _finished(site, step, mark, project, lambda: there, deadline)
     volumes = site.volumes.attached_to(server)
     if site.size_of(server, volumes) != wanted_size(step):
         raise Refused("The cloud has a machine {name} of another size.", name=step.name)
-    site.addresses.give(mark, site.cloud.in_project(server["tenant_id"]), server["id"])
+    site.addresses.give(mark, project, server["id"])
     return _applied(server)
 
 
-def _created(site: Site, step: Step, mark: Mark, deadline: Deadline) -> Applied:
+def _created(site: Site, step: Step, mark: Mark, deadline: Deadline) -> JsonMap:
     if site.servers.named(step.name):
         raise Refused("The cloud has another machine of the name {name}.", name=step.name)
     asked_at = site.clock.now()
     recipe = _recipe(site, step)
     project = site.projects.for_unit(text_of(step.after, "unit"))
+    asked = asked_by(wanted_size(step), volumes=len(wanted_size(step).storage_gib))
+
+    def ask() -> JsonMap:
+        return _asked(site, step, mark, project, recipe, asked_at, deadline)
+
+    # To the end: the cloud counts a server only some time after it accepted it, and checks again then.
+    return site.quotas.within(project, asked, lambda: _finished(site, step, mark, project, ask, deadline))
+
+
+def _finished(
+    site: Site, step: Step, mark: Mark, project: Cloud, ask: Callable[[], JsonMap], deadline: Deadline
+) -> JsonMap:
+    """The server that was asked for, running and reached. Refused leaves nothing: no volume, no group of its own."""
+    server = None
     try:
-        server = site.quotas.within(
-            project,
-            asked_by(wanted_size(step), volumes=len(wanted_size(step).storage_gib)),
-            # To the end: the cloud counts a server only some time after it accepted it, and checks again then.
-            lambda: _watched(
-                site, step, mark, _asked(site, step, mark, project, recipe, asked_at, deadline), deadline
-            ),
-        )
-    except Refused:
-        # Volumes may stand already, and a group that was made for this machine alone.
-        removal.clear(site, mark, None, deadline, text_of(step.after, "system"))
-        raise
-    try:
+        server = ask()
+        server = site.servers.watched(server, deadline, lambda now: is_steady(now, "ACTIVE"))
         site.addresses.give(mark, project, server["id"])
     except Refused:
         removal.clear(site, mark, server, deadline, text_of(step.after, "system"))
         raise
-    return _applied(server)
+    return server
 
 
 def _recipe(site: Site, step: Step) -> dict[str, Any]:
@@ -121,14 +126,14 @@ def _posted(site: Site, step: Step, mark: Mark, project: Cloud, body: dict[str, 
             document["os:scheduler_hints"] = {"group": site.groups.id_for(system, project)}
         try:
             accepted = project.compute.post("/servers", document)["server"]
-        except Lost:
-            pause(3)
+        except (Lost, Rejected) as failure:
+            if isinstance(failure, Lost):
+                pause(3)
+            # It was done all the same; or what an earlier try asked for came first.
             found = site.servers.find(mark)
-            if found is None:
-                raise
-            return found
-        except Rejected as refusal:
-            if is_last or refusal.status in (403, 413):
+            if found is not None:
+                return found
+            if isinstance(failure, Lost) or is_last or failure.status in (403, 413):
                 raise
             # A flavor or a group that we remembered may be gone by now.
             site.flavors.forget()
@@ -138,14 +143,6 @@ def _posted(site: Site, step: Step, mark: Mark, project: Cloud, body: dict[str, 
         else:
             return {**accepted, "name": step.name, "tenant_id": project.project_id}
     raise AssertionError("the last try returns or raises")
-
-
-def _watched(site: Site, step: Step, mark: Mark, server: JsonMap, deadline: Deadline) -> JsonMap:
-    try:
-        return site.servers.watched(server, deadline, lambda now: is_steady(now, "ACTIVE"))
-    except Refused:
-        removal.clear(site, mark, server, deadline, text_of(step.after, "system"))
-        raise
 
 
 def _device(volume: JsonMap, boot_index: int) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from functools import cached_property
 
 from cloudctl.core.clock import Clock
 from cloudctl.core.errors import Refused
-from provisioning.driver import HostUnreachable, PoolFacts
+from provisioning.driver import PoolFacts
 from provisioning.drivers.openstack import (
     adoption,
     creation,
@@ -15,8 +15,10 @@ from provisioning.drivers.openstack import (
     power,
     removal,
     resizing,
+    services,
 )
-from provisioning.drivers.openstack.observation import host_of, observe
+from provisioning.drivers.openstack.failures import Rejected
+from provisioning.drivers.openstack.observation import observe
 from provisioning.drivers.openstack.servers import HOST, state_of
 from provisioning.drivers.openstack.site import Site
 from provisioning.host_details import HostDetails
@@ -44,6 +46,8 @@ STEPS: dict[StepKind, Callable[[Site, Step], Applied]] = {
     StepKind.DELETE: removal.delete,
     StepKind.ADOPT: adoption.adopt,
 }
+# What a cloud answers to a request that the state of a machine forbids.
+CONFLICT = 409
 # What needs the host the machine stands on to answer.
 NEEDS_HOST = (
     StepKind.RESIZE,
@@ -83,10 +87,19 @@ class OpenStackDriver:
         return measurement.measure(self._site, vm_ids)
 
     def apply(self, step: Step) -> Applied:
-        site = self._site
+        """Asks once more where a request of an earlier try reached the cloud late: between our look and our request.
+
+        Every verb begins with waiting for what is under way.
+        """
+        site, verb = self._site, STEPS[step.kind]
         if step.kind in NEEDS_HOST:
             _require_host_up(site, step)
-        return STEPS[step.kind](site, step)
+        try:
+            return verb(site, step)
+        except Rejected as refusal:
+            if refusal.status != CONFLICT:
+                raise
+        return verb(site, step)
 
     def console(self, vm_id: int) -> Console:
         """An address that expires."""
@@ -103,7 +116,7 @@ class OpenStackDriver:
         return inspection.inspect(self._site, host)
 
     def readmit(self, host: str) -> None:
-        moving.readmit(self._site, host)
+        services.readmit(self._site, host)
 
     def close(self) -> None:
         site = self.__dict__.pop("_site", None)
@@ -112,11 +125,6 @@ class OpenStackDriver:
 
 
 def _require_host_up(site: Site, step: Step) -> None:
-    """A dead host's machine would hang in its action; the cloud itself takes the order."""
     server = site.servers.find(site.mark(step))
-    host = server[HOST] if server is not None else None
-    if host is None:
-        return
-    for hypervisor in site.cloud.compute.pages("/os-hypervisors/detail", "hypervisors"):
-        if host_of(hypervisor) == host and hypervisor["state"] != "up":
-            raise HostUnreachable("Host {host} does not answer.", host=host)
+    if server is not None and server[HOST] is not None:
+        services.require_up(site, server[HOST])

@@ -1,6 +1,6 @@
 """One service of a cloud: requests with a pinned microversion, retried where that is safe, errors made ours."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ from provisioning.drivers.openstack.patience import LONGEST_PAUSE, REQUEST_SECON
 JsonMap = dict[str, Any]
 # A cloud gives no more at once (osapi_max_limit, query_limit).
 PAGE = 1000
+# Bytes of a file read at a time.
+BLOCK = 1 << 20
 # A proxy's or a server's trouble that passes; of these only 429 says that nothing was done.
 PASSING = (429, 500, 502, 503, 504)
 
@@ -40,16 +42,23 @@ class Endpoint:
         return self.request("PUT", path, body=body)
 
     def send(self, path: str, file: Path) -> None:
-        """A file's content, in one try: what became of it when that fails is the caller's to find out."""
+        """A file's content."""
         with file.open("rb") as content:
-            kind = {"Content-Type": "application/octet-stream"}
-            try:
-                response = self._asked("PUT", path, data=content, headers=kind, log=False)
-            except ksa.ClientException as error:
-                raise silence(self.pool, error) from None
-        if response.status_code in PASSING:
-            raise self._ailing(response, True)
-        self._document(response)
+            self._once("PUT", path, "application/octet-stream", data=content, log=False)
+
+    def received(self, path: str) -> Iterator[bytes]:
+        """A file's content, in pieces."""
+        response = self._once("GET", path, stream=True, log=False)
+        try:
+            yield from response.iter_content(BLOCK)
+        except OSError as error:
+            raise silence(self.pool, error) from None
+        finally:
+            response.close()
+
+    def patch(self, path: str, kind: str, changes: Sequence[Mapping[str, Any]]) -> None:
+        """kind: what the service calls such a list of changes."""
+        self._once("PATCH", path, kind, json=changes)
 
     def delete(self, path: str) -> None:
         """Gone already is gone."""
@@ -109,6 +118,19 @@ class Endpoint:
                 continue
             pause(wait)
         raise AssertionError("the last try returns or raises")
+
+    def _once(self, method: str, path: str, kind: str | None = None, **options: Any) -> Any:
+        """In one try: what became of it when that fails is the caller's to find out."""
+        headers = {"Content-Type": kind} if kind else {}
+        try:
+            response = self._asked(method, path, headers=headers, **options)
+        except ksa.ClientException as error:
+            raise silence(self.pool, error) from None
+        if response.status_code in PASSING:
+            raise self._ailing(response, True)
+        if response.status_code >= 400:
+            self._document(response)
+        return response
 
     def _send(
         self,

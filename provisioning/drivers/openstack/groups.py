@@ -3,7 +3,7 @@
 from threading import Lock
 
 from provisioning.drivers.openstack.cloud import Cloud
-from provisioning.drivers.openstack.endpoint import JsonMap
+from provisioning.drivers.openstack.endpoint import PAGE, JsonMap
 
 
 class Groups:
@@ -51,5 +51,12 @@ class Groups:
         return str(project.compute.post("/os-server-groups", body)["server_group"]["id"])
 
     def _listed(self, cloud: Cloud, **asked: str) -> list[JsonMap]:
-        groups: list[JsonMap] = cloud.compute.get("/os-server-groups", limit=1000, **asked)["server_groups"]
-        return groups
+        """Page by page: this list alone has no links."""
+        groups: list[JsonMap] = []
+        while True:
+            page = cloud.compute.get("/os-server-groups", limit=PAGE, offset=len(groups), **asked)[
+                "server_groups"
+            ]
+            groups += page
+            if len(page) < PAGE:
+                return groups

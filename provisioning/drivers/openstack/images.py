@@ -4,6 +4,7 @@ An upload is known by a tag of its file's sum from the request that begins it, a
 whole: one that was cut off is found and begun anew, and never taken for an image.
 """
 
+import hashlib
 from contextlib import suppress
 from threading import Lock
 
@@ -17,6 +18,7 @@ from provisioning.drivers.openstack.patience import Deadline, pause
 
 BEGUN = "cloudctl-image-"
 WHOLE = "cloudctl-whole"
+PATCH = "application/openstack-images-v2.1-json-patch"
 
 
 class Images:
@@ -49,9 +51,10 @@ class Images:
         facts = self._facts.images.get(code, {})
         source, wanted = str(facts.get("source") or code), facts.get("sha256")
         there = self._active(source)
-        fitting = [image for image in there if not wanted or sum_of(image) in (wanted, None)]
-        # One whose sum is known to be right before one of unknown sum.
-        fitting = [image for image in fitting if sum_of(image)] or fitting if wanted else fitting
+        fitting = [image for image in there if not wanted or sum_of(image) == wanted]
+        if not fitting:
+            unknown = [image for image in there if sum_of(image) is None]
+            fitting = [image for image in unknown if self._learnt(image) == wanted]
         if len(fitting) == 1:
             return str(fitting[0]["id"])
         if fitting:
@@ -72,6 +75,24 @@ class Images:
             if found:
                 return found
         return []
+
+    def _learnt(self, image: JsonMap) -> str:
+        """The sum of an image that others brought: read once, then kept in its property. An image never changes."""
+        deadline = Deadline.after(self._deadline_s, self._facts.code, image["name"])
+        digest, length = hashlib.sha256(), 0
+        for block in self._service.received(f"/images/{image['id']}/file"):
+            deadline.require_time()
+            digest.update(block)
+            length += len(block)
+        if length != image["size"]:
+            raise Unreachable(
+                "Pool {pool}: image “{name}” did not come whole.", pool=self._facts.code, name=image["name"]
+            )
+        image["sha256"] = digest.hexdigest()
+        with suppress(Rejected):
+            change = {"op": "add", "path": "/sha256", "value": image["sha256"]}
+            self._service.patch(f"/images/{image['id']}", PATCH, [change])
+        return str(image["sha256"])
 
     def _uploaded(self, name: str, file: ImageFile) -> str:
         """The id of the image once the cloud has it whole. Unreachable: the next try goes on."""

@@ -1,9 +1,11 @@
 """Moves a machine to another host: live, with a power cycle, or from a dead host's shared storage."""
 
-from cloudctl.core.errors import Refused
-from provisioning.drivers.openstack import resizing
+from contextlib import suppress
+
+from provisioning.driver import StillAtWork
+from provisioning.drivers.openstack import resizing, services
 from provisioning.drivers.openstack.endpoint import JsonMap
-from provisioning.drivers.openstack.failures import Rejected
+from provisioning.drivers.openstack.patience import Deadline
 from provisioning.drivers.openstack.servers import HOST, TASK, instant, is_steady, require_sound
 from provisioning.drivers.openstack.site import Site, text_of, wanted_host
 from provisioning.model import Applied, Step
@@ -11,14 +13,16 @@ from provisioning.model import Applied, Step
 MOVES = ("live-migration", "migrate")
 # To the cloud an evacuation is a rebuild on another host.
 EVACUATING = "rebuild"
+# What it calls one that is not over; "done" stays until the old host is back and has cleaned up.
+BEGUN = ("accepted", "pre-migrating", "done")
+# The longest between the end of an evacuation's task and the server's new host; after it, nothing will come.
+ARRIVAL_SECONDS = 60
 
 
 def migrate(site: Site, step: Step) -> Applied:
     """Live where the step says so and the machine runs. Refused when it did not go."""
     deadline = site.deadline(step.name)
-    server = site.server_of(step)
-    if server[TASK] is not None:
-        server = site.servers.watched(server, deadline, lambda now: now[TASK] is None)
+    server = site.at_rest(step, deadline)
     require_sound(server)
     host = wanted_host(step)
     if server["status"] == resizing.HELD and server[HOST] == host:
@@ -45,24 +49,16 @@ def evacuate(site: Site, step: Step) -> Applied:
     with it when it died the cloud would wait for without end.
     """
     deadline = site.deadline(step.name)
-    server = site.server_of(step)
     target, dead = wanted_host(step), text_of(step.before, "host")
-    if server[TASK] is not None and (server[HOST] != dead or server[TASK].startswith(EVACUATING)):
-        server = site.servers.watched(server, deadline, lambda now: now[TASK] is None)
+    server = _taken_up(site, step, dead, deadline)
     if server[HOST] != dead and server[HOST] is not None:
         return _applied(site, server, ("evacuate",))
-    _require_dead(site, dead)
+    services.require_dead(site, dead)
     if server[TASK] is not None:
         site.servers.act(server["id"], "os-resetState", {"state": "active"})
         server = site.servers.watched(server, deadline, lambda now: now[TASK] is None)
     was_off = server["status"] == "SHUTOFF"
-    try:
-        site.servers.act(server["id"], "evacuate", {"host": target} if target else {})
-    except Rejected:
-        # What an earlier try asked for may have reached the cloud only now.
-        now = site.server_of(step)
-        if now[HOST] == dead and not str(now[TASK] or "").startswith(EVACUATING):
-            raise
+    site.servers.act(server["id"], "evacuate", {"host": target} if target else {})
     server = site.servers.watched(
         server, deadline, lambda now: is_steady(now, "ACTIVE", "SHUTOFF") and now[HOST] != dead
     )
@@ -72,21 +68,22 @@ def evacuate(site: Site, step: Step) -> Applied:
     return _applied(site, server, ("evacuate",))
 
 
-def readmit(site: Site, host: str) -> None:
-    """The cloud may use a fenced host again; it refuses until the host has cleaned up what was started elsewhere."""
-    for service in site.cloud.compute.get("/os-services", binary="nova-compute", host=host)["services"]:
-        if service.get("forced_down"):
-            site.cloud.compute.put(f"/os-services/{service['id']}", {"forced_down": False})
+def _taken_up(site: Site, step: Step, dead: str | None, deadline: Deadline) -> JsonMap:
+    """The server once an evacuation that an earlier try began is over. A second one would break it.
 
-
-def _require_dead(site: Site, host: str | None) -> None:
-    """The cloud refuses to evacuate from a host that it believes alive; one that answers is left alone."""
-    listed = site.cloud.compute.get("/os-services", binary="nova-compute", host=host or "")["services"]
-    for service in listed:
-        if service["state"] == "up":
-            raise Refused("Host {host} answers: its machines are migrated, not evacuated.", host=host)
-        if not service.get("forced_down"):
-            site.cloud.compute.put(f"/os-services/{service['id']}", {"forced_down": True})
+    The cloud ends its task first and names the new host a moment later: in between only its migration tells.
+    """
+    server = site.server_of(step)
+    if server[TASK] is not None and (server[HOST] != dead or server[TASK].startswith(EVACUATING)):
+        server = site.servers.watched(server, deadline, lambda now: now[TASK] is None)
+    if server[HOST] == dead and any(
+        each["migration_type"] == "evacuation" and each["source_compute"] == dead and each["status"] in BEGUN
+        for each in site.servers.migrations(server["id"])
+    ):
+        with suppress(StillAtWork):
+            arrival = Deadline.after(ARRIVAL_SECONDS, site.facts.code, step.name)
+            server = site.servers.watched(server, arrival, lambda now: now[HOST] != dead)
+    return server
 
 
 def _applied(site: Site, server: JsonMap, actions: tuple[str, ...]) -> Applied:

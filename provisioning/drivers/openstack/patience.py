@@ -33,11 +33,15 @@ class Deadline:
         return cls(time.monotonic() + seconds, pool, name)
 
     def looks(self) -> Iterator[None]:
-        """Yields once per look, pausing in between. StillAtWork when the time is up: it may still happen."""
+        """Yields once per look, pausing in between, until the time is up."""
         number = 0
         while True:
             yield
-            if time.monotonic() >= self.at:
-                raise StillAtWork("Pool {pool} is still at work on {name}.", pool=self.pool, name=self.name)
+            self.require_time()
             pause(LOOK_PAUSES[min(number, len(LOOK_PAUSES) - 1)])
             number += 1
+
+    def require_time(self) -> None:
+        """StillAtWork when the time is up: it may still happen."""
+        if time.monotonic() >= self.at:
+            raise StillAtWork("Pool {pool} is still at work on {name}.", pool=self.pool, name=self.name)

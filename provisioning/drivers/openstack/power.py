@@ -5,7 +5,7 @@ from cloudctl.core.errors import Refused
 from provisioning.drivers.openstack.endpoint import JsonMap
 from provisioning.drivers.openstack.marks import BOOTED
 from provisioning.drivers.openstack.patience import Deadline
-from provisioning.drivers.openstack.servers import HOST, TASK, instant, is_steady, require_sound, state_of
+from provisioning.drivers.openstack.servers import HOST, instant, is_steady, require_sound, state_of
 from provisioning.drivers.openstack.site import Site
 from provisioning.model import Applied, MachineState, Step, StepKind
 
@@ -70,14 +70,9 @@ def unshelve(site: Site, step: Step) -> Applied:
 
 
 def _at_rest(site: Site, step: Step) -> tuple[JsonMap, Deadline]:
-    """The server once nothing is under way on it: an action that was cut off is waited for, not repeated.
-
-    Refused with its fault when it is broken; only stopping it may mend that, as people do by hand.
-    """
+    """Refused with its fault when it is broken; only stopping it may mend that, as people do by hand."""
     deadline = site.deadline(step.name)
-    server = site.server_of(step)
-    if server[TASK] is not None:
-        server = site.servers.watched(server, deadline, lambda now: now[TASK] is None)
+    server = site.at_rest(step, deadline)
     if step.kind != StepKind.STOP:
         require_sound(server)
     return server, deadline

@@ -38,8 +38,9 @@ class Projects:
 
     def names(self) -> dict[str, str]:
         """The name of every project, by id."""
-        listed = self._cloud.identity.get("/projects")["projects"]
-        return {project["id"]: project["name"] for project in listed}
+        return {
+            project["id"]: project["name"] for project in self._cloud.identity.pages("/projects", "projects")
+        }
 
     def is_of_unit(self, project_id: str) -> bool:
         """Whether the project is one that we keep for a unit."""

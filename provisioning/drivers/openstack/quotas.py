@@ -6,10 +6,9 @@ from contextlib import suppress
 from threading import Lock
 from typing import TypeVar
 
-from cloudctl.core.errors import Refused
+from cloudctl.core.errors import Refused, Unreachable
 from cloudctl.core.quantity import Size
 from provisioning.drivers.openstack.cloud import Cloud
-from provisioning.drivers.openstack.failures import Rejected
 
 Done = TypeVar("Done")
 
@@ -18,6 +17,7 @@ _VOLUME = ("volumes", "gigabytes")
 # Counted, but nothing a unit holds: the cloud's own defaults would stop a large one.
 _COUNTED = ("server_groups", "server_group_members")
 UNLIMITED = -1
+OVER_LIMIT = 413
 # Two that raise a quota at once may undo each other's; the loser is refused and asks again.
 TRIES = 4
 
@@ -35,31 +35,37 @@ class Quotas:
             return ask()
         with self._lock:
             waiting = self._asked.setdefault(project.project_id, Counter())
-            is_alone = not +waiting
             waiting.update(more)
+        is_known = True
         try:
-            for number in range(TRIES):
-                self.settle(project.project_id)
-                try:
-                    return ask()
-                except Refused as refusal:
-                    # Nova says so at once, or by a server in ERROR.
-                    if "uota exceeded" not in str(refusal) or number == TRIES - 1:
-                        raise
+            return self._insisted(project.project_id, ask)
+        except Unreachable:
+            # It may come yet, and needs its room.
+            is_known = False
+            raise
         finally:
             with self._lock:
                 waiting.subtract(more)
                 is_last = not +waiting
-            if is_last and not is_alone:
-                # What others asked for while it was theirs to come was counted twice. No reason to fail: it was done.
-                with suppress(Rejected):
-                    self.settle(project.project_id)
-        raise AssertionError("the last try returns or raises")
+            if is_last and is_known:
+                self.settle(project.project_id)
 
     def settle(self, project_id: str) -> None:
-        """Exactly what the project has, and what is being asked for."""
-        with self._lock:
-            self._set(project_id)
+        """Exactly what the project has, and what is being asked for. No reason to fail: what was asked is done."""
+        if self._keeps:
+            with self._lock, suppress(Refused, Unreachable):
+                self._set(project_id)
+
+    def _insisted(self, project_id: str, ask: Callable[[], Done]) -> Done:
+        for number in range(TRIES):
+            with self._lock:
+                self._set(project_id)
+            try:
+                return ask()
+            except Refused as refusal:
+                if number == TRIES - 1 or not _is_for_quota(refusal):
+                    raise
+        raise AssertionError("the last try returns or raises")
 
     def _is_kept(self, project: Cloud) -> bool:
         return self._keeps and project is not self._cloud
@@ -75,6 +81,11 @@ class Quotas:
         wanted = _limits(volume, waiting, _VOLUME)
         if wanted:
             self._cloud.volumes.put(f"/os-quota-sets/{project_id}", {"quota_set": wanted})
+
+
+def _is_for_quota(refusal: Refused) -> bool:
+    """Nova says so at once, or by a server in ERROR; Cinder by the status alone."""
+    return getattr(refusal, "status", None) == OVER_LIMIT or "uota exceeded" in str(refusal)
 
 
 def _limits(

@@ -6,6 +6,7 @@ from provisioning.drivers.openstack.marks import Mark, labels_of
 from provisioning.drivers.openstack.patience import Deadline
 from provisioning.drivers.openstack.servers import terminated_at
 from provisioning.drivers.openstack.site import Site
+from provisioning.drivers.openstack.volumes import TENANT
 from provisioning.model import Applied, Step
 
 
@@ -14,8 +15,6 @@ def delete(site: Site, step: Step) -> Applied:
     mark, deadline = site.mark(step), site.deadline(step.name)
     server = site.servers.find(mark)
     clear(site, mark, server, deadline)
-    if server is not None and site.projects.is_of_unit(server["tenant_id"]):
-        site.quotas.settle(server["tenant_id"])
     gone = site.servers.last_deleted(mark, step.name)
     at = terminated_at(gone) if gone else None
     return Applied(at or site.clock.now(), gone["id"] if gone else None, None)
@@ -24,7 +23,7 @@ def delete(site: Site, step: Step) -> Applied:
 def clear(
     site: Site, mark: Mark, server: JsonMap | None, deadline: Deadline, system: str | None = None
 ) -> None:
-    """Leaves nothing of the machine. Refused when the cloud keeps something and says why."""
+    """Leaves nothing of the machine, nor of its quota. Refused when the cloud keeps something and says why."""
     server_id = server["id"] if server is not None else None
     if server is not None:
         system = system or labels_of(server, None).get("system")
@@ -39,3 +38,7 @@ def clear(
     # Before the volumes: they are the last to know it.
     site.groups.remove_empty(system)
     site.volumes.remove(volumes, deadline)
+    owners = {server["tenant_id"]} if server is not None else set()
+    for project_id in owners | {volume[TENANT] for volume in volumes if TENANT in volume}:
+        if site.projects.is_of_unit(project_id):
+            site.quotas.settle(project_id)

@@ -18,7 +18,7 @@ from provisioning.drivers.openstack.flavors import shape_of
 from provisioning.drivers.openstack.marks import CAME_FROM, GREW
 from provisioning.drivers.openstack.patience import Deadline
 from provisioning.drivers.openstack.quotas import asked_by
-from provisioning.drivers.openstack.servers import HOST, instant, is_steady
+from provisioning.drivers.openstack.servers import HOST, instant, is_steady, require_sound
 from provisioning.drivers.openstack.site import Site
 from provisioning.model import Applied, Step
 from provisioning.steps import wanted_size
@@ -30,17 +30,20 @@ SETTLED = ("ACTIVE", "SHUTOFF")
 def resize(site: Site, step: Step) -> Applied:
     """Refused leaves the machine as it was."""
     deadline = site.deadline(step.name)
-    server = site.servers.watched(
-        site.server_of(step), deadline, lambda now: is_steady(now, HELD, *SETTLED, "PAUSED", "SUSPENDED")
-    )
+    server = site.at_rest(step, deadline)
+    require_sound(server)
     volumes = site.volumes.attached_to(server)
     before, wanted = site.size_of(server, volumes), wanted_size(step)
     _require_growth(step.name, before, wanted)
     holds = bool((step.after or {}).get("hold"))
-    if server["status"] == HELD and _flavor(site, wanted) != shape_of(server["flavor"]):
-        server = _leave(site, server, _text(_flavor(site, wanted)), deadline)
-        before = site.size_of(server, volumes)
     project = site.projects.at(server["tenant_id"])
+    if server["status"] == HELD and _flavor(site, wanted) != shape_of(server["flavor"]):
+        held, back = server, _text(_flavor(site, wanted))
+        # The way back up takes quota like any way up.
+        server = site.quotas.within(
+            project, asked_by(wanted, before), lambda: _leave(site, held, back, deadline)
+        )
+        before = site.size_of(server, volumes)
     more = asked_by(wanted, before, volumes=len(wanted.storage_gib.keys() - before.storage_gib.keys()))
     server = site.quotas.within(
         project, more, lambda: _brought_to(site, server, volumes, wanted, project, deadline)
@@ -53,8 +56,13 @@ def resize(site: Site, step: Step) -> Applied:
 
 
 def confirm(site: Site, server: JsonMap, deadline: Deadline) -> JsonMap:
-    """Ends the way back."""
-    site.servers.act(server["id"], "confirmResize")
+    """Ends the way back. That an earlier try did so shows, while it lasts, in the migration alone."""
+    try:
+        site.servers.act(server["id"], "confirmResize")
+    except Rejected:
+        latest = next(iter(site.servers.migrations(server["id"])), None)
+        if latest is None or latest["status"] not in ("confirming", "confirmed"):
+            raise
     return site.servers.watched(server, deadline, lambda now: is_steady(now, *SETTLED))
 
 
@@ -74,7 +82,7 @@ def _brought_to(
         server = _other_flavor(site, server, wanted, deadline)
     try:
         _grow(site, server, volumes, wanted, project, deadline)
-    except Rejected:
+    except Refused:
         # Nothing grew: then the flavor goes back too, and nothing was done.
         if server is not before:
             _leave(site, server, _text(shape_of(before["flavor"])), deadline)
@@ -119,7 +127,7 @@ def _grow(
                 site.volumes.note_growth(by_tier[tier], site.clock.now())
             else:
                 _attach(site, server, tier, grown[tier], project, deadline)
-        except Rejected as refusal:
+        except Refused as refusal:
             if done:
                 raise _half_grown(server["name"], done, refusal) from None
             raise
@@ -133,7 +141,13 @@ def _attach(site: Site, server: JsonMap, tier: str, gib: int, project: Cloud, de
     volume = site.volumes.watched(made[tier], deadline, "available", "in-use")
     if volume["status"] == "available":
         site.volumes.note_growth(volume, site.clock.now())
-        site.servers.attach(server["id"], volume["id"])
+        try:
+            site.servers.attach(server["id"], volume["id"])
+        except Rejected:
+            # Unless what an earlier try asked for came first.
+            now = site.volumes.get(volume["id"])
+            if now is None or now["status"] == "available":
+                raise
         site.volumes.watched(volume, deadline, "in-use")
 
 
@@ -151,13 +165,13 @@ def _text(shape: tuple[int, int, int]) -> str:
     return "{}c{}m{}d".format(*shape)
 
 
-def _half_grown(name: str, done: list[str], refusal: Rejected) -> StillAtWork:
+def _half_grown(name: str, done: list[str], refusal: Refused) -> StillAtWork:
     """What grew cannot shrink again, so nobody may take this for a refusal that left all as it was."""
     return StillAtWork(
         "{name}: its {tiers} grew, then the cloud refused: {reason}",
         name=name,
         tiers=", ".join(done),
-        reason=refusal.reason,
+        reason=refusal.reason if isinstance(refusal, Rejected) else str(refusal),
     )
 
 

@@ -58,8 +58,7 @@ class Servers:
 
     def named(self, name: str) -> list[JsonMap]:
         """Servers of that very name, in all projects."""
-        pattern = "^" + name.replace(".", r"\.") + "$"
-        listed = self._compute.pages("/servers/detail", "servers", all_tenants=1, name=pattern)
+        listed = self._compute.pages("/servers/detail", "servers", all_tenants=1, name=_exactly(name))
         return [server for server in listed if server["name"] == name]
 
     def get(self, server_id: str) -> JsonMap | None:
@@ -69,7 +68,7 @@ class Servers:
     def last_deleted(self, mark: Mark, name: str) -> JsonMap | None:
         """What the cloud still knows of the machine after its server is gone."""
         listed = self._compute.get(
-            "/servers/detail", all_tenants=1, deleted="true", name=f"^{name}$", limit=100
+            "/servers/detail", all_tenants=1, deleted="true", name=_exactly(name), limit=100
         )["servers"]
         ours = [
             server
@@ -77,6 +76,11 @@ class Servers:
             if server["name"] == name and server.get("description") in (mark.description, None)
         ]
         return max(ours, key=lambda server: str(server.get(TERMINATED) or ""), default=None)
+
+    def migrations(self, server_id: str) -> list[JsonMap]:
+        """Every resize, migration and evacuation of it that the cloud knows of, the latest first."""
+        found = self._compute.get("/os-migrations", instance_uuid=server_id)["migrations"]
+        return sorted(found, key=lambda each: int(each["id"]), reverse=True)
 
     def act(self, server_id: str, action: str, body: Mapping[str, Any] | None = None) -> None:
         """Asks for an action; the cloud says 409 where the server's state forbids it."""
@@ -117,6 +121,9 @@ class Servers:
             now = self.get(server["id"])
             if now is None:
                 return
+            if now["status"] == "SOFT_DELETED" and now[TASK] is None:
+                # A cloud that keeps deleted servers for a while (reclaim_instance_interval).
+                self.act(server["id"], "forceDelete")
             if now["status"] == "ERROR" and now[TASK] is None:
                 raise Refused(
                     "{name} failed in the cloud: {reason}", name=server["name"], reason=fault_of(now)
@@ -152,6 +159,11 @@ class Servers:
             microversion=self._cloud.action_details,
         )["instanceAction"]
         raise Refused("{name} failed in the cloud: {reason}", name=server["name"], reason=_reason(told))
+
+
+def _exactly(name: str) -> str:
+    """The pattern that the cloud filters names by."""
+    return "^" + name.replace(".", r"\.") + "$"
 
 
 def state_of(server: JsonMap) -> MachineState:

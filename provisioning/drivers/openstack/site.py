@@ -18,7 +18,7 @@ from provisioning.drivers.openstack.networks import Networks
 from provisioning.drivers.openstack.patience import Deadline
 from provisioning.drivers.openstack.projects import Projects
 from provisioning.drivers.openstack.quotas import Quotas
-from provisioning.drivers.openstack.servers import Servers
+from provisioning.drivers.openstack.servers import TASK, Servers
 from provisioning.drivers.openstack.settings import Settings
 from provisioning.drivers.openstack.volumes import Volumes
 from provisioning.model import Step
@@ -79,6 +79,13 @@ class Site:
         if server is None:
             raise Refused("The cloud has no machine {name}.", name=step.name)
         return server
+
+    def at_rest(self, step: Step, deadline: Deadline) -> JsonMap:
+        """The server once nothing is under way on it: an action that was cut off is waited for, not repeated."""
+        server = self.server_of(step)
+        if server[TASK] is None:
+            return server
+        return self.servers.watched(server, deadline, lambda now: now[TASK] is None)
 
     def size_of(self, server: JsonMap, volumes: list[JsonMap]) -> Size:
         """What a server holds: its flavor's vCPUs and memory, its volumes and its local disk by tier."""

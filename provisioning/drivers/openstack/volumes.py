@@ -6,11 +6,16 @@ from datetime import datetime
 from cloudctl.core.errors import Refused
 from provisioning.drivers.openstack.cloud import Cloud
 from provisioning.drivers.openstack.endpoint import JsonMap
-from provisioning.drivers.openstack.failures import Lost
+from provisioning.drivers.openstack.failures import Lost, Rejected
 from provisioning.drivers.openstack.marks import GREW, TIER, Mark
 from provisioning.drivers.openstack.patience import Deadline, pause
 from provisioning.drivers.openstack.servers import ATTACHED
 from provisioning.drivers.openstack.settings import Settings
+
+# The project of a volume.
+TENANT = "os-vol-tenant-attr:tenant_id"
+# What a volume is in for a while only, and cannot be deleted.
+UNDER_WAY = ("attaching", "creating", "detaching", "downloading", "extending", "in-use")
 
 
 class Volumes:
@@ -79,8 +84,13 @@ class Volumes:
         return document["volume"] if document else None
 
     def grow(self, volume: JsonMap, gib: int, deadline: Deadline) -> None:
-        """In use or not; a volume never shrinks."""
-        self._service.post(f"/volumes/{volume['id']}/action", {"os-extend": {"new_size": gib}})
+        """In use or not; a volume never shrinks. What an earlier try began is waited for."""
+        try:
+            self._service.post(f"/volumes/{volume['id']}/action", {"os-extend": {"new_size": gib}})
+        except Rejected:
+            now = self.get(volume["id"])
+            if now is None or (now["status"] != "extending" and now["size"] < gib):
+                raise
         self.watched(volume, deadline, "available", "in-use", gib=gib)
 
     def write_mark(self, volume: JsonMap, mark: Mark) -> None:
@@ -101,7 +111,7 @@ class Volumes:
             now = self.get(volume["id"])
             if now is not None and now["status"] == "reserved":
                 self._release(volume)
-            self._service.delete(f"/volumes/{volume['id']}")
+            self._delete(volume)
         for volume in volumes:
             for _ in deadline.looks():
                 now = self.get(volume["id"])
@@ -111,6 +121,15 @@ class Volumes:
                     raise Refused(
                         "Volume {name} failed in the cloud: {status}.", name=now["name"], status=now["status"]
                     )
+
+    def _delete(self, volume: JsonMap) -> None:
+        """One that an earlier try deletes already is taken for deleted."""
+        try:
+            self._service.delete(f"/volumes/{volume['id']}")
+        except Rejected:
+            now = self.get(volume["id"])
+            if now is not None and now["status"] != "deleting":
+                raise
 
     def _release(self, volume: JsonMap) -> None:
         """Ends attachments to a server that is gone: an evacuation or a create that failed leaves them reserved."""
@@ -122,13 +141,7 @@ class Volumes:
         """A server that is gone may hold its volumes for a moment longer."""
         for _ in deadline.looks():
             now = self.get(volume["id"])
-            if now is None or now["status"] not in (
-                "in-use",
-                "attaching",
-                "detaching",
-                "creating",
-                "extending",
-            ):
+            if now is None or now["status"] not in UNDER_WAY:
                 return
 
     def _make(

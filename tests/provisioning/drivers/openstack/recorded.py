@@ -108,6 +108,9 @@ def record_estate(requests_mock: Any, servers: list[dict[str, Any]], volumes: li
     """What `observe` asks, on two hosts, the second of them down."""
     requests_mock.get(f"{URL}/compute/v2.1/servers/detail", json={"servers": servers})
     requests_mock.get(f"{URL}/volume/v3/volumes/detail", json={"volumes": volumes})
+    for host, state in (("a", "up"), ("b", "down")):
+        service = {"id": f"service-{host}", "state": state, "forced_down": False}
+        requests_mock.get(f"{URL}/compute/v2.1/os-services?host={host}", json={"services": [service]})
     hosts = [hypervisor("a"), hypervisor("b", "down")]
     requests_mock.get(f"{URL}/compute/v2.1/os-hypervisors/detail", json={"hypervisors": hosts})
     inventory = {

@@ -7,7 +7,14 @@ from urllib3.exceptions import NewConnectionError
 from cloudctl.core.errors import Refused, Unreachable
 from cloudctl.core.quantity import Size
 from provisioning.steps import create_step, delete_step, migrate_step, resize_step, shelve_step, start_step
-from tests.provisioning.drivers.openstack.recorded import URL, record_cloud, record_estate, server, volume
+from tests.provisioning.drivers.openstack.recorded import (
+    OWN_PROJECT,
+    URL,
+    record_cloud,
+    record_estate,
+    server,
+    volume,
+)
 
 SERVERS = f"{URL}/compute/v2.1/servers"
 VOLUMES = f"{URL}/volume/v3/volumes"
@@ -23,6 +30,7 @@ def record_catalogue(cloud):
     cloud.get(f"{URL}/network/v2.0/ports", json={"ports": []})
     # Without routers a cloud knows of no outside addresses.
     cloud.get(f"{URL}/network/v2.0/floatingips", status_code=404, json={})
+    cloud.get(f"{URL}/identity/v3/projects/{OWN_PROJECT}", json={"project": {"tags": []}})
     cloud.get(f"{SERVERS}/detail", json={"servers": []})
     cloud.get(f"{VOLUMES}/detail", json={"volumes": []})
     ready = volume(1, status="available", metadata={"cloudctl_tier": "ssd"})
@@ -217,7 +225,6 @@ def test_a_resize_that_failed_is_told_by_its_action_for_the_server_stays_active(
     cloud.post(f"{SERVERS}/server-1/metadata", json={})
     cloud.post(f"{SERVERS}/server-1/action", status_code=202)
     cloud.get(f"{VOLUMES}/volume-1", json={"volume": volume(1)})
-    cloud.get(f"{URL}/identity/v3/projects/{'a' * 32}", json={"project": {"tags": []}})
     action = {
         "action": "resize",
         "request_id": "req-1",

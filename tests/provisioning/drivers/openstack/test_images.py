@@ -23,6 +23,7 @@ class Glance:
     def __init__(self, *images):
         self.images = {image["id"]: {"tags": [], "created_at": "1", **image} for image in images}
         self.numbers, self.cuts, self.sent, self.answers_lost = count(1), 0, 0, 0
+        self.read = 0
 
     def get(self, path, **asked):
         tag = asked.pop("tag", None)
@@ -55,6 +56,16 @@ class Glance:
         content = file.read_bytes()
         image |= {"status": "active", "size": len(content), "os_hash_algo": "sha512"}
         image["os_hash_value"] = hashlib.sha512(content).hexdigest()
+
+    def received(self, path):
+        self.read += 1
+        content = self.images[path.split("/")[2]].get("content", CONTENT)
+        yield content[:2000]
+        yield content[2000:]
+
+    def patch(self, path, kind, changes):
+        (change,) = changes
+        self.images[path.split("/")[2]][change["path"].removeprefix("/")] = change["value"]
 
     def put(self, path):
         _, _, number, _, tag = path.split("/")
@@ -202,6 +213,32 @@ def test_the_clouds_own_image_is_taken_by_name_and_by_id(catalogue):
     glance = Glance(named("g1"))
     assert catalogue(glance).id_for("debian12") == "g1"
     assert catalogue(glance, source="g1").id_for("debian12") == "g1" and glance.sent == 0
+
+
+def test_an_image_of_unknown_sum_is_read_once_and_its_sum_kept(catalogue):
+    glance = Glance(named("g1", os_hash_algo="sha512", os_hash_value="f" * 128))
+    assert catalogue(glance).id_for("debian12") == catalogue(glance).id_for("debian12") == "g1"
+    assert (glance.images["g1"]["sha256"], glance.read) == (SHA256, 1)
+
+
+def test_an_image_of_unknown_sum_that_is_another_is_refused_with_both(catalogue, tmp_path):
+    (tmp_path / "disk.img").unlink()
+    other = b"\1" * len(CONTENT)
+    with pytest.raises(Refused, match="is another") as refusal:
+        catalogue(Glance(named("g1", content=other))).id_for("debian12")
+    assert hashlib.sha256(other).hexdigest() in str(refusal.value) and SHA256 in str(refusal.value)
+
+
+def test_an_image_that_does_not_come_whole_is_uncertain(catalogue):
+    glance = Glance(named("g1", content=CONTENT[:-1]))
+    with pytest.raises(Unreachable, match="whole"):
+        catalogue(glance).id_for("debian12")
+    assert "sha256" not in glance.images["g1"]
+
+
+def test_where_no_sum_is_pinned_nothing_is_read(catalogue):
+    glance = Glance(named("g1"))
+    assert catalogue(glance, sha256=None).id_for("debian12") == "g1" and glance.read == 0
 
 
 def test_of_two_of_one_name_the_one_with_the_right_sum_is_taken(catalogue):

@@ -4,11 +4,14 @@ from collections import Counter
 
 import pytest
 
-from cloudctl.core.errors import Refused
+from cloudctl.core.errors import Refused, Unreachable
 from cloudctl.core.quantity import Size
+from provisioning.drivers.openstack.failures import Rejected
 from provisioning.drivers.openstack.quotas import Quotas, asked_by
 
 FULL = Refused("{name} failed in the cloud: {reason}", name="m", reason="Quota exceeded for cores")
+
+OVER = Rejected("rec", 413, "Maximum number of volumes allowed (1) exceeded for quota 'volumes'.")
 
 
 class Service:
@@ -44,9 +47,27 @@ def cloud():
 
 def test_there_is_room_for_what_is_asked_and_no_more(cloud):
     quotas = Quotas(cloud, keeps=True)
-    seen = quotas.within(Project(), asked_by(Size(4, 8192, {"ssd": 50}), volumes=1), cloud.compute.limits)
-    assert seen == {"instances": 2, "cores": 6, "ram": 12288}
-    assert cloud.volumes.limits() == {"volumes": 2, "gigabytes": 70}
+    more = asked_by(Size(4, 8192, {"ssd": 50}), volumes=1)
+    seen = quotas.within(Project(), more, lambda: (cloud.compute.limits(), cloud.volumes.limits()))
+    assert seen == ({"instances": 2, "cores": 6, "ram": 12288}, {"volumes": 2, "gigabytes": 70})
+
+
+def test_what_was_refused_or_freed_leaves_no_room_behind(cloud):
+    def refuse():
+        raise Refused("No valid host was found.")
+
+    with pytest.raises(Refused):
+        Quotas(cloud, keeps=True).within(Project(), Counter(cores=4), refuse)
+    assert cloud.compute.limits()["cores"] == 2
+
+
+def test_what_may_come_yet_keeps_its_room(cloud):
+    def vanish():
+        raise Unreachable("Nobody knows.")
+
+    with pytest.raises(Unreachable):
+        Quotas(cloud, keeps=True).within(Project(), Counter(cores=4), vanish)
+    assert cloud.compute.limits()["cores"] == 6
 
 
 def test_what_goes_takes_its_quota_along(cloud):
@@ -60,13 +81,14 @@ def test_an_unlimited_quota_stays_so(cloud):
     assert cloud.compute.limits()["cores"] == -1
 
 
-def test_a_quota_that_another_took_is_made_again(cloud):
+@pytest.mark.parametrize("full", [FULL, OVER])
+def test_a_quota_that_another_took_is_made_again(cloud, full):
     tries = []
 
     def ask():
         tries.append(1)
         if len(tries) < 3:
-            raise FULL
+            raise full
         return "made"
 
     assert Quotas(cloud, keeps=True).within(Project(), Counter(cores=1), ask) == "made"
@@ -83,6 +105,7 @@ def test_a_quota_that_stays_full_is_told(cloud):
 def test_our_own_project_and_a_site_that_keeps_its_quotas_are_left_alone(cloud):
     Quotas(cloud, keeps=True).within(cloud, Counter(cores=5), lambda: None)
     Quotas(cloud, keeps=False).within(Project(), Counter(cores=5), lambda: None)
+    Quotas(cloud, keeps=False).settle("p1")
     assert cloud.compute.limits() == {"instances": 10, "cores": 10, "ram": 10}
 
 
