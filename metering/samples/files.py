@@ -80,9 +80,7 @@ class FileBeingWritten:
         """Writes and syncs. carried: bytes that travel in the file's metadata. OSError leaves nothing behind."""
         seen = _Seen()
         try:
-            with self._opener(self.temporary) as sink:
-                self._lock = os.dup(sink.fileno())
-                fcntl.flock(self._lock, fcntl.LOCK_EX)
+            with self._opened() as sink:
                 _write_batches(sink, schema, map(seen.note, batches), carried)
                 sink.flush()
                 os.fsync(sink.fileno())
@@ -90,6 +88,17 @@ class FileBeingWritten:
         except BaseException:
             self.discard()
             raise
+
+    def _opened(self) -> BinaryIO:
+        """The new file, locked. One that a recovery took for left behind in between is made anew."""
+        while True:
+            sink = self._opener(self.temporary)
+            self._lock = os.dup(sink.fileno())
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
+            if self.temporary.exists():
+                return sink
+            sink.close()
+            self.discard()
 
     def settle(self, path: Path) -> None:
         """Gives the file its name, and makes the name as durable as the content."""
@@ -186,3 +195,16 @@ def is_being_written(path: Path) -> bool:
     except BlockingIOError:
         return True
     return False
+
+
+def remove_abandoned(path: Path) -> bool:
+    """Removes a file with a temporary name under its own lock; False: somebody is writing it."""
+    try:
+        with path.open("rb") as source:
+            fcntl.flock(source, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink(missing_ok=True)
+    except BlockingIOError:
+        return False
+    except FileNotFoundError:
+        pass
+    return True

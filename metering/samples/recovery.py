@@ -39,9 +39,7 @@ def recover(
     adopted = [path for carried, paths in offered.items() if carried and accepts(carried) for path in paths]
     for path in adopted:
         _adopt(session, store, path)
-    removed = [path for path in orphans if path not in adopted]
-    for path in removed:
-        path.unlink(missing_ok=True)
+    removed = [path for path in orphans if path not in adopted and _is_removed(path)]
     return Recovered(_names(store, adopted), _names(store, removed))
 
 
@@ -72,6 +70,15 @@ def _carried_by(path: Path) -> bytes:
         return read_carried(path)
     except (OSError, ValueError):
         return b""
+
+
+def _is_removed(path: Path) -> bool:
+    from metering.samples.files import remove_abandoned
+
+    if path.name.endswith(".tmp"):
+        return remove_abandoned(path)
+    path.unlink(missing_ok=True)
+    return True
 
 
 def _adopt(session: Session, store: SampleStore, path: Path) -> None:

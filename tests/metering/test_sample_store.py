@@ -18,6 +18,7 @@ from cloudctl.operations.context import open_context
 from cloudctl.operations.usage.collect_usage import sweep
 from cloudctl.operations.usage.compact_samples import archive_samples, compact_samples
 from cloudctl.operations.usage.home_samples import sample_store
+from metering.samples.files import FileBeingWritten, as_table, remove_abandoned
 from metering.samples.model import MEASURED, Sample
 from metering.samples.sealing import is_whole, seal_files
 from metering.samples.store import SampleStore
@@ -194,6 +195,38 @@ def test_what_a_kill_leaves_behind_is_never_read_and_goes(ctx: Any, when: str) -
     assert len(compact_samples(ctx).removed) == 1
     assert everything(ctx) == before
     assert len(list((ctx.home / "samples" / "day=2026-09-29").iterdir())) == 1
+
+
+def test_a_file_taken_for_left_behind_before_its_writer_locked_it_is_made_anew(ctx: Any) -> None:
+    removed = []
+
+    def opener(path: Path) -> Any:
+        sink = path.open("wb")
+        if not removed:
+            removed.append(remove_abandoned(path))
+        return sink
+
+    store = SampleStore(ctx.home / "samples", ctx.clock, opener)
+    with ctx.writing() as session:
+        store.append(session, [sample(1, to_micros(DAY) + STEP_US)])
+    assert removed == [True] and len(everything(ctx)) == 1
+
+
+def test_a_file_somebody_is_writing_is_not_removed(tmp_path: Path) -> None:
+    kept = []
+
+    def opener(path: Path) -> Any:
+        kept.append(path)
+        return path.open("wb")
+
+    def batches() -> Any:
+        kept.append(remove_abandoned(kept[0]))
+        yield from as_table([sample(1, STEP_US)]).to_batches()
+
+    file = FileBeingWritten(tmp_path / ".sweep-1.tmp", opener)
+    file.write(batches())
+    assert kept == [file.temporary, False] and file.temporary.exists()
+    file.discard()
 
 
 def test_a_sweep_cut_off_from_the_manifest_is_adopted_by_the_next(
