@@ -67,11 +67,18 @@ class Result:
     stderr: str
 
 
-@pytest.fixture(autouse=True)
-def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+# What makes rich and click colour or cut what they write into a pipe.
+TERMINAL = ("COLUMNS", "LINES", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _plain_environment() -> Iterator[None]:
     """No setting of the machine that runs the tests reaches them."""
-    for name in [name for name in os.environ if name.startswith("CLOUDCTL_") and name != "CLOUDCTL_TRACES"]:
-        monkeypatch.delenv(name)
+    ours = [name for name in os.environ if name.startswith("CLOUDCTL_") and name != "CLOUDCTL_TRACES"]
+    with pytest.MonkeyPatch.context() as patch:
+        for name in (*ours, *TERMINAL):
+            patch.delenv(name, raising=False)
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -152,17 +159,19 @@ def _record_person(context: Context, login: str, roles: tuple[str, ...], unit: s
 def run_cli(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """run_cli(home, *args, login=None, lang="en", stdin=""): the command in this process, without a terminal."""
 
-    def run(home: Path, *args: Any, login: str | None = None, lang: str = "en", stdin: str = "") -> Result:
+    def run(
+        home: Path, *args: Any, login: str | None = None, lang: str | None = "en", stdin: str = ""
+    ) -> Result:
         from cloudctl.cli.failures import run_guarded
         from cloudctl.cli.main import cli
 
-        as_login = ["--as", login] if login else []
+        options = [*(["--lang", lang] if lang else []), *(["--as", login] if login else [])]
         streams = {name: io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for name in ("stdout", "stderr")}
         with monkeypatch.context() as patch:
             patch.setattr(sys, "stdin", io.StringIO(stdin))
             for name, stream in streams.items():
                 patch.setattr(sys, name, stream)
-            code = run_guarded(cli, ["--home", str(home), "--lang", lang, *as_login, *map(str, args)])
+            code = run_guarded(cli, ["--home", str(home), *options, *map(str, args)])
             out, err = (_written(stream) for stream in streams.values())
         return Result(code, out, err)
 

@@ -25,7 +25,8 @@ def chosen_language() -> str:
     for language in (asked[0], os.environ.get("CLOUDCTL_LANG"), asked[1]):
         if language in LANGUAGES:
             return str(language)
-    return "en" if os.environ.get("LC_ALL", os.environ.get("LANG", "")).startswith("en") else DEFAULT_LANGUAGE
+    locale = os.environ.get("LC_ALL") or os.environ.get("LANG") or ""
+    return "en" if locale.startswith("en") else DEFAULT_LANGUAGE
 
 
 def translate(template: str, **values: Any) -> str:

@@ -102,7 +102,10 @@ def test_links_lead_somewhere():
 @pytest.mark.parametrize("name", ["operator-guide.md", "operator-guide.zh_CN.md"])
 def test_the_guides_settings_are_settings(name):
     text = (ROOT / "docs" / name).read_text(encoding="utf-8")
-    for block in re.findall(r"^```toml\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+    blocks = re.findall(r"^```toml\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+
+    assert blocks
+    for block in blocks:
         Settings.model_validate(tomllib.loads(block))
 
 

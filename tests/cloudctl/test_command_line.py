@@ -261,6 +261,23 @@ def test_an_opened_home_speaks_its_own_language_unless_told_otherwise(home):
     assert "action" in own.stdout and "动作" in other.stdout
 
 
+@pytest.mark.parametrize(
+    ("settings", "word"),
+    [
+        ({"LC_ALL": "en_US.UTF-8", "LANG": "zh_CN.UTF-8"}, "Usage"),
+        ({"LC_ALL": "", "LANG": "en_GB.UTF-8"}, "Usage"),
+        ({"LANG": "C.UTF-8"}, "用法"),
+    ],
+)
+def test_without_a_home_the_locale_says_the_language(tmp_path, run_cli, monkeypatch, settings, word):
+    for name in ("LC_ALL", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+
+    assert word in run_cli(tmp_path / "none", "audit", "--help", lang=None).stdout
+
+
 def test_every_format_says_the_same(home, run_cli):
     rows = json.loads(run_cli(home, "audit", "log", "-o", "json").stdout)
     csv_lines = run_cli(home, "audit", "log", "-o", "csv").stdout.splitlines()
