@@ -201,6 +201,28 @@ def test_after_adoption_the_exported_inventory_plans_to_nothing(ctx, home, run_c
     assert run_cli(home, "inventory", "drift", "--check").exit_code == 0
 
 
+def test_what_lies_in_storage_that_its_pool_names_no_tier_for_is_exported_as_it_is(
+    home, run_cli, wild, tmp_path
+):
+    wild("tax-1")
+    tiered = tmp_path / "tiered.yaml"
+    tiered.write_text(
+        ESTATE.replace("driver: embedded}", "driver: embedded, tiers: {hdd: default}}").replace("ssd", "hdd")
+    )
+    assert run_cli(home, "inventory", "apply", tiered, "--yes").exit_code == 0
+    assert run_cli(home, "vm", "adopt", "tax-1", "--system", "tax", "--yes").exit_code == 0
+    exported = tmp_path / "inventory.yaml"
+    assert run_cli(home, "inventory", "export", exported).exit_code == 0
+    planned = run_cli(home, "inventory", "plan", exported, "-o", "json")
+    assert planned.exit_code == 0, planned.stderr
+    assert json.loads(planned.stdout)["steps"] == []
+    text = exported.read_text(encoding="utf-8")
+    assert "ssd: 50" in text
+    other = text.replace("name: tax-1", "name: tax-2")
+    exported.write_text(other, encoding="utf-8")
+    assert "has no storage tier “ssd”" in run_cli(home, "inventory", "plan", exported).stderr
+
+
 def test_every_problem_of_a_sheet_is_told_with_its_cell(ctx, three, tmp_path):
     path = filled(
         ctx,

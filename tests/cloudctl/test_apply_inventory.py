@@ -18,7 +18,8 @@ from cloudctl.operations.estate.apply_inventory import apply_inventory
 from cloudctl.operations.estate.export_inventory import export_inventory
 from cloudctl.operations.estate.plan_inventory import plan_again
 from cloudctl.operations.estate.read_estate import read_estate
-from cloudctl.operations.machines.execute_change import ChangeFailed
+from cloudctl.operations.machines.execute_change import ChangeFailed, change_machines
+from cloudctl.operations.machines.plan_vm import plan_resize
 from metering.allocations import current_allocations, size_of
 from metering.store import Seal, mark_sealed
 from provisioning.drivers.embedded import EmbeddedDriver
@@ -145,6 +146,22 @@ def test_a_machine_that_changes_its_system_is_held_for_the_other_unit_from_now_o
     assert plan_of(ctx, text_of(moved)).steps == ()
 
 
+@pytest.mark.parametrize(
+    ("was", "becomes"),
+    [("system: tax, pool: pub", "system: school, pool: pub"), ("vcpus: 4}]", "vcpus: 5}]")],
+)
+def test_a_machine_in_hand_is_neither_handed_over_nor_corrected(ctx, was, becomes):
+    apply(ctx)
+    outcome = change_machines(ctx, plan_resize(ctx, "204", vcpus=2).steps, "smaller")
+    assert outcome.state == "ordered"
+    before = held(ctx, "204")
+
+    with pytest.raises(Refused, match=f"204 is in hand: change {outcome.change} by {ctx.actor.login}, since"):
+        apply(ctx, text_of().replace(was, becomes))
+
+    assert held(ctx, "204") == before
+
+
 def test_a_corrected_history_moves_sizes_and_never_owners(ctx):
     apply(ctx)
     ctx.clock.advance(timedelta(days=1))
@@ -259,6 +276,18 @@ def test_an_export_plans_to_nothing_here_and_to_the_same_elsewhere(ctx):
 
     assert plan_of(ctx, exported).steps == ()
     assert export_inventory(ctx) == exported
+
+
+def test_an_export_plans_to_nothing_when_an_image_that_machines_were_made_from_is_gone(ctx):
+    apply(ctx)
+    gone = text_of({name: rest.replace(", image: debian12", "") for name, rest in MACHINES.items()})
+    apply(ctx, gone.replace("images: [{code: debian12, pool: lab, source: debian-12.qcow2}]", "images: []"))
+
+    exported = export_inventory(ctx)
+
+    assert "debian12" not in exported
+    assert plan_of(ctx, exported).steps == ()
+    assert plan_of(ctx, "version: 1\nequipment: []\n").steps != (), "and a file without machines is taken in"
 
 
 def test_an_empty_home_exports_what_plans_to_nothing(ctx):

@@ -1,6 +1,6 @@
 """What must hold between the entries of an inventory: each rule a small function that returns its problems."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from ipaddress import ip_address, ip_network
 
@@ -29,15 +29,17 @@ UNKNOWN: dict[str, Callable[[str, str], Problem]] = {
 }
 
 
-def check_inventory(draft: Draft, now: datetime) -> list[Problem]:
-    """All that is wrong between the entries of a completed draft."""
+def check_inventory(
+    draft: Draft, now: datetime, kept: Mapping[str, Collection[str]] | None = None
+) -> list[Problem]:
+    """All that is wrong between the entries of a completed draft. kept: storage tiers that machines hold already."""
     return [
         *_duplicates(draft),
         *_unknown_references(draft),
         *_pool_problems(draft),
         *_host_problems(draft),
         *_network_problems(draft),
-        *_machine_problems(draft, now),
+        *_machine_problems(draft, now, kept or {}),
         *_role_problems(draft),
     ]
 
@@ -147,15 +149,16 @@ def _network_problems(draft: Draft) -> Iterator[Problem]:
             )
 
 
-def _machine_problems(draft: Draft, now: datetime) -> Iterator[Problem]:
+def _machine_problems(draft: Draft, now: datetime, kept: Mapping[str, Collection[str]]) -> Iterator[Problem]:
     pools = _pools(draft)
     for position, vm in enumerate(draft.inventory.vms or ()):
         pool = pools.get(vm.pool)
         if pool is None:
             continue
-        yield from _tier_problems(draft, pool, "vms", position, vm.storage_gib)
+        known = kept.get(vm.name, ())
+        yield from _tier_problems(draft, pool, "vms", position, vm.storage_gib.keys() - known)
         for number, change in enumerate(vm.sizes):
-            tiers = change.storage_gib or {}
+            tiers = (change.storage_gib or {}).keys() - known
             yield from _tier_problems(draft, pool, "vms", position, tiers, "sizes", number)
         if pool.driver == "external":
             yield from _external_problems(draft, position, vm, now)
@@ -190,9 +193,9 @@ def _controlled_problems(draft: Draft, position: int, vm: Vm) -> Iterator[Proble
 
 
 def _tier_problems(
-    draft: Draft, pool: Pool, section: str, position: int, tiers: dict[str, int], *within: str | int
+    draft: Draft, pool: Pool, section: str, position: int, tiers: Iterable[str], *within: str | int
 ) -> Iterator[Problem]:
-    for tier in tiers:
+    for tier in sorted(tiers):
         yield from _tier_problem(pool, tier, draft.place(section, position, *within, "storage_gib", tier))
 
 

@@ -23,7 +23,7 @@ from cloudctl.operations.estate.plan_inventory import wanted_machine
 from cloudctl.operations.estate.read_estate import EVER, EstateState, read_estate
 from cloudctl.operations.estate.write_records import Books, remove_records, write_records
 from cloudctl.operations.machines.execute_change import journal_change, run_change
-from cloudctl.operations.machines.plan_change import Seen, lay_out
+from cloudctl.operations.machines.plan_change import Seen, lay_out, require_free
 from cloudctl.operations.usage.home_samples import sample_store
 from metering.allocations import spans_between
 from metering.declared import Span
@@ -99,6 +99,8 @@ def _write(ctx: Context, session: Session, plan: Plan, state: EstateState) -> in
     books = Books.opened(session, ctx.clock.now())
     records = [step for step in plan.steps if step.section != MACHINES]
     machines = plan.of(MACHINES)
+    known = (state.machines.get(step.target) for step in machines)
+    require_free(ctx, session, {there.vm_id: get_vm(session, there.vm_id) for there in known if there})
     write_records(books, records, whole)
     corrected = declare_machines(books, machines, wanted)
     steps = steps_to_run(books, machines, wanted, state.machines)

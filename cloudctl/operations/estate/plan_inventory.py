@@ -28,7 +28,8 @@ def plan_inventory(ctx: Context, draft: Draft) -> Plan:
     with ctx.reading() as session:
         state = read_estate(session)
         whole = draft.completed(state.inventory)
-        problems = [*whole.problems, *check_inventory(whole, ctx.clock.now())]
+        kept = {name: _tiers(there) for name, there in state.machines.items()}
+        problems = [*whole.problems, *check_inventory(whole, ctx.clock.now(), kept)]
         if problems:
             raise refusal(problems)
         wanted = [wanted_machine(vm, whole.inventory) for vm in whole.inventory.vms or ()]
@@ -62,6 +63,12 @@ def wanted_machine(vm: Vm, inventory: Inventory) -> Wanted:
     size = Size(vm.vcpus or 0, vm.memory_mib or 0, vm.storage_gib)
     history = declared_history(vm) if drivers[vm.pool] == "external" else ()
     return Wanted(vm.name, vm.system, vm.pool, size, vm.image, vm.network, history, vm.until)
+
+
+def _tiers(there: Present) -> set[str]:
+    """Storage tiers that a machine holds: an adopted one may lie where its pool names none."""
+    sizes = [*(held.size for held in there.history), *([there.size] if there.size else [])]
+    return {tier for size in sizes for tier in size.storage_gib}
 
 
 def _look(

@@ -1,6 +1,6 @@
 """Reads the ledger's estate in the inventory's own form: what plans compare with, and what is exported."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby, pairwise
@@ -68,6 +68,8 @@ def read_estate(session: Session) -> EstateState:
     codes = _Codes.read(session)
     machines = _machines(session, codes)
     people = estate.people(session)
+    images = tuple(_image(row, codes) for row in _in_force(store.every(session, ImageRow)))
+    known = {(image.pool, image.code) for image in images}
     inventory = _built(
         Inventory,
         version=1,
@@ -77,9 +79,9 @@ def read_estate(session: Session) -> EstateState:
         systems=tuple(_system(row, codes) for row in estate.systems(session)),
         pools=tuple(map(_pool, store.pools(session))),
         hosts=tuple(_host(row, codes) for row in _in_force(store.every(session, HostRow))),
-        images=tuple(_image(row, codes) for row in _in_force(store.every(session, ImageRow))),
+        images=images,
         networks=tuple(_network(row, codes) for row in _in_force(store.every(session, NetworkRow))),
-        vms=tuple(_vm(machine) for machine in machines.values() if _is_declared(machine)),
+        vms=tuple(_vm(machine, known) for machine in machines.values() if _is_declared(machine)),
         equipment=tuple(_equipment(row, codes) for row in estate.equipment(session)),
     )
     return EstateState(inventory, machines, frozenset(row.login for row in people if row.is_founder))
@@ -141,7 +143,8 @@ def _is_declared(machine: Present) -> bool:
     return bool(machine.history) if machine.is_external else machine.size is not None
 
 
-def _vm(machine: Present) -> Vm:
+def _vm(machine: Present, images: Collection[tuple[str, str]]) -> Vm:
+    """An image that has left the inventory since is not named any more."""
     size = machine.history[0].size if machine.history else machine.size or Size(0, 0)
     return _built(
         Vm,
@@ -151,7 +154,7 @@ def _vm(machine: Present) -> Vm:
         vcpus=size.vcpus,
         memory_mib=size.memory_mib,
         storage_gib=dict(size.storage_gib),
-        image=machine.image,
+        image=machine.image if (machine.pool, machine.image) in images else None,
         network=machine.network,
         since=machine.history[0].start if machine.history else None,
         until=machine.until,
