@@ -130,13 +130,14 @@ class Servers:
                 )
 
     def since(self, server_id: str, *actions: str) -> datetime | None:
-        """When the last of these actions that went well was over; None: the cloud knows of none.
+        """When the last of these actions that went well began; None: the cloud knows of none.
 
-        The cloud keeps whole seconds, so it is the next one: never before we asked.
+        The cloud keeps whole seconds, so it is the next one: never before we asked. Its end is written only after the
+        server has its new state, so that who looks twice may read two.
         """
         for action in self._actions(server_id):
             if action["action"] in actions and action.get("message") != "Error":
-                return _second_after(action.get("updated_at") or action["start_time"])
+                return _second_after(action["start_time"])
         return None
 
     def _actions(self, server_id: str) -> list[JsonMap]:

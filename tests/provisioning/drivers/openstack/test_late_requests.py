@@ -84,6 +84,17 @@ def test_what_is_wrong_for_another_reason_is_not_asked_twice(nova, opened):
     assert asked.call_count == 1
 
 
+def test_an_instant_is_the_same_before_and_after_the_cloud_has_written_the_end(nova, opened):
+    nova.get(f"{SERVERS}/detail", listed(m1(status="SHUTOFF")))
+    began = {"action": "stop", "message": None, "start_time": "2026-11-22T10:53:00.000000"}
+    ends = ({**began, "updated_at": f"2026-11-22T10:53:0{second}.000000"} for second in (0, 4))
+    nova.get(
+        f"{SERVERS}/server-1/os-instance-actions", [{"json": {"instanceActions": [end]}} for end in ends]
+    )
+    driver = opened()
+    assert driver.apply(stop_step(7, "m1")).at == driver.apply(stop_step(7, "m1")).at
+
+
 def test_a_machine_of_a_host_that_is_down_is_not_worked_with(nova, opened):
     nova.get(f"{SERVERS}/detail", listed(m1(**{HOST: "b"})))
     with pytest.raises(HostUnreachable):
