@@ -1,7 +1,7 @@
 """One service of a cloud: requests with a pinned microversion, retried where that is safe, errors made ours."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -30,7 +30,6 @@ class Endpoint:
     pool: str
     service: str
     microversion: str | None = None
-    is_settled: bool = field(default=False, init=False)
 
     def get(self, path: str, *, microversion: str | None = None, **params: Any) -> JsonMap:
         return self.request("GET", path, params=params, microversion=microversion)

@@ -46,7 +46,7 @@ def resize(site: Site, step: Step) -> Applied:
         before = site.size_of(server, volumes)
     more = asked_by(wanted, before, volumes=len(wanted.storage_gib.keys() - before.storage_gib.keys()))
     server = site.quotas.within(
-        project, more, lambda: _brought_to(site, server, volumes, wanted, project, deadline)
+        project, more, lambda: _brought_to(site, step, server, volumes, wanted, project, deadline)
     )
     if before.storage_gib != wanted.storage_gib:
         volumes = site.volumes.attached_to({**server, **(site.servers.get(server["id"]) or {})})
@@ -75,17 +75,23 @@ def _leave(site: Site, server: JsonMap, wanted: str, deadline: Deadline) -> Json
 
 
 def _brought_to(
-    site: Site, server: JsonMap, volumes: list[JsonMap], wanted: Size, project: Cloud, deadline: Deadline
+    site: Site,
+    step: Step,
+    server: JsonMap,
+    volumes: list[JsonMap],
+    wanted: Size,
+    project: Cloud,
+    deadline: Deadline,
 ) -> JsonMap:
-    before = server
     if _flavor(site, wanted) != shape_of(server["flavor"]):
         server = _other_flavor(site, server, wanted, deadline)
     try:
         _grow(site, server, volumes, wanted, project, deadline)
     except Refused:
-        # Nothing grew: then the flavor goes back too, and nothing was done.
-        if server is not before:
-            _leave(site, server, _text(shape_of(before["flavor"])), deadline)
+        # Nothing grew: then the flavor that this step gave, in an earlier try maybe, goes back, and nothing was done.
+        origin = _text(_flavor(site, Size.from_json(step.before or {})))
+        if server["status"] == HELD and server["metadata"].get(CAME_FROM) == origin:
+            _leave(site, server, origin, deadline)
         raise
     return server
 
@@ -123,8 +129,9 @@ def _grow(
         try:
             if tier in by_tier:
                 gib = grown[tier] - held[tier] + int(by_tier[tier]["size"])
-                site.volumes.grow(by_tier[tier], gib, deadline)
+                # Before it is asked for: who takes it up after a kill finds it grown, and must know since when.
                 site.volumes.note_growth(by_tier[tier], site.clock.now())
+                site.volumes.grow(by_tier[tier], gib, deadline)
             else:
                 _attach(site, server, tier, grown[tier], project, deadline)
         except Refused as refusal:

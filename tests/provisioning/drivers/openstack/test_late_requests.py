@@ -197,14 +197,17 @@ def test_a_cloud_that_keeps_deleted_servers_for_a_while_is_told_not_to(nova, ope
     assert asked.call_count == 1 and asked.last_request.json() == {"forceDelete": ANY}
 
 
-def test_a_flavor_goes_back_when_the_volume_fails_to_grow(nova, opened):
+@pytest.mark.parametrize("is_taken_up", [False, True], ids=["at once", "taken up"])
+def test_a_flavor_goes_back_when_the_volume_fails_to_grow(nova, opened, is_taken_up):
     larger = {"id": "f9", "name": "gov.4c8g", "vcpus": 4, "ram": 8192, "disk": 0}
     nova.get(f"{URL}/compute/v2.1/flavors/detail", json={"flavors": [larger]})
     shape = {"vcpus": 4, "ram": 8192, "disk": 0}
     resized = m1(status="VERIFY_RESIZE", flavor=shape)
-    nova.get(f"{SERVERS}/detail", listed(m1()))
-    nova.get(f"{SERVERS}/server-1", shown(resized, m1()))
+    resized["metadata"] = {**resized["metadata"], "cloudctl_came_from": "2c4096m0d"}
+    nova.get(f"{SERVERS}/detail", listed(resized if is_taken_up else m1()))
+    nova.get(f"{SERVERS}/server-1", shown(*([] if is_taken_up else [resized]), m1()))
     nova.post(f"{SERVERS}/server-1/metadata", json={})
+    nova.post(f"{VOLUMES}/volume-1/metadata", json={})
     asked = nova.post(f"{SERVERS}/server-1/action", status_code=202)
     there = volume(1, **MINE)
     states = [there, {**there, "status": "error_extending"}]
@@ -213,3 +216,16 @@ def test_a_flavor_goes_back_when_the_volume_fails_to_grow(nova, opened):
     with pytest.raises(Refused, match="error_extending"):
         opened().apply(resize_step(7, "m1", SIZE, Size(4, 8192, {"ssd": 30})))
     assert asked.last_request.json() == {"revertResize": None}
+
+
+def test_growth_is_dated_before_it_is_asked_for(nova, opened):
+    nova.get(f"{SERVERS}/detail", listed(m1()))
+    there = volume(1, **MINE)
+    grown = {**there, "size": 30}
+    nova.get(f"{VOLUMES}/volume-1", [{"json": {"volume": state}} for state in (there, grown)])
+    nova.post(f"{VOLUMES}/volume-1/action", status_code=202)
+    nova.post(f"{VOLUMES}/volume-1/metadata", json={})
+    nova.get(f"{SERVERS}/server-1", shown(m1()))
+    opened().apply(resize_step(7, "m1", SIZE, LARGER))
+    posts = [call.path.rpartition("/")[2] for call in nova.request_history if "volume-1/" in call.path]
+    assert posts == ["metadata", "action"]
