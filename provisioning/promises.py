@@ -119,11 +119,13 @@ class Promises:
         asked = (step.after or {}).get("host")
         if asked == present.host:
             return step
-        if asked:
+        if asked is not None:
             host = str(asked)
             self._require(wish, host, step.vm_id)
         else:
             elsewhere = [load for load in self.loads(step.vm_id) if load.facts.code != present.host]
+            if not elsewhere:
+                raise Refused("{name}: its pool has no other host.", name=step.name)
             host = place([wish], elsewhere, self.overcommit)[0]
         self.taken = [replace(p, host=host) if p.vm_id == step.vm_id else p for p in self.taken]
         return replace(step, before={"host": present.host}, after={"host": host})

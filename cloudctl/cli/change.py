@@ -113,7 +113,7 @@ def _advise(number: int, standing: str) -> None:
 def resume(run: Run, number: int, done_at: str | None, dry_run: bool, yes: bool) -> None:
     """Take up a change where it stopped."""
     with run.open() as ctx:
-        when = parse_when(done_at, ctx.site.zone, "--done-at") if done_at else None
+        when = parse_when(done_at, ctx.site.zone, "--done-at") if done_at is not None else None
         steps = [
             step for step in show_change(ctx, number)["steps"] if step["state"] not in ("done", "undone")
         ]

@@ -1,6 +1,7 @@
 """`cloudctl vm`: machines listed, shown and changed."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -11,6 +12,8 @@ from cloudctl.cli.output import output_option, show_list, show_record
 from cloudctl.cli.run import Run, confirm, say
 from cloudctl.cli.vm_adopt import adopt
 from cloudctl.core.errors import UsageError
+from cloudctl.core.inventory.model import is_code
+from cloudctl.core.quantity import MOST_GIB, MOST_MEMORY_MIB, MOST_VCPUS
 from cloudctl.operations.machines import plan_vm
 from cloudctl.operations.machines.console_vm import attach, open_console
 from cloudctl.operations.machines.list_vms import VmFilter, list_vms, show_vm
@@ -18,6 +21,7 @@ from cloudctl.operations.machines.transfer_vm import plan_transfer, transfer_vm
 from provisioning.model import StepKind
 
 LIST_COLUMNS = ["vm", "system", "unit", "pool", "host", "state", "vcpus", "memory_mib", "storage_gib"]
+_GIB = re.compile("[0-9]{1,10}")
 TRANSFER_COLUMNS = ["vm", "from_system", "from_unit", "to_system", "to_unit"]
 
 
@@ -156,8 +160,8 @@ def console(run: Run, name: str, output: str) -> None:
     ],
 )
 @click.argument("name")
-@click.option("--vcpus", type=click.IntRange(1), help="vCPUs it is to have.")
-@click.option("--memory-mib", type=click.IntRange(1), help="Memory it is to have, in MiB.")
+@click.option("--vcpus", type=click.IntRange(1, MOST_VCPUS), help="vCPUs it is to have.")
+@click.option("--memory-mib", type=click.IntRange(1, MOST_MEMORY_MIB), help="Memory it is to have, in MiB.")
 @click.option("--storage", metavar="TIER=GIB", multiple=True, help="Storage it is to have in a tier, in GiB.")
 @click.option("--power-cycle", is_flag=True, help="With a restart, even where it could do without.")
 @changing_options
@@ -175,7 +179,7 @@ def resize(
     reason: str,
 ) -> None:
     """Give a machine another size."""
-    tiers = dict(map(_tier, storage))
+    tiers = _tiers(storage)
     if vcpus is None and memory_mib is None and not tiers:
         raise UsageError("Say what is to change: --vcpus, --memory-mib or --storage.")
     with run.open() as ctx:
@@ -234,8 +238,13 @@ def transfer(run: Run, name: str, system: str, output: str, dry_run: bool, yes: 
 vm.add_command(adopt)
 
 
-def _tier(text: str) -> tuple[str, int]:
-    tier, _, gib = text.partition("=")
-    if not tier or not gib.isdecimal() or int(gib) < 1:
-        raise UsageError("“{text}” is not a tier and a size (ssd=500).", text=text)
-    return tier, int(gib)
+def _tiers(given: Sequence[str]) -> dict[str, int]:
+    tiers: dict[str, int] = {}
+    for text in given:
+        tier, _, gib = text.partition("=")
+        if not is_code(tier) or _GIB.fullmatch(gib) is None or not 1 <= int(gib) <= MOST_GIB:
+            raise UsageError("“{text}” is not a tier and a size (ssd=500).", text=text)
+        if tier in tiers:
+            raise UsageError("--storage names the tier {tier} twice.", tier=tier)
+        tiers[tier] = int(gib)
+    return tiers

@@ -96,9 +96,14 @@ def adopt(
         raise UsageError("A name and --system go together.")
     if rule_file is not None and (name is not None or filled is not None or rebuild):
         raise UsageError("--rules goes with the list and with --sheet.")
+    adopts = name is not None or filled is not None or rebuild
+    if since is not None and not adopts:
+        raise UsageError("--at goes with what is taken over: a name, --from or --rebuild.")
+    if pool is not None and filled is not None:
+        raise UsageError("--pool does not go with --from: the sheet says where each machine stands.")
     with run.open() as ctx:
         rules = read_owner_rules(ctx, rule_file) if rule_file is not None else ()
-        when = parse_when(since, ctx.site.zone, "--at") if since else None
+        when = parse_when(since, ctx.site.zone, "--at") if since is not None else None
         if sheet is not None:
             say(
                 "{count} machine(s) on the sheet {path}.",

@@ -28,11 +28,14 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from cloudctl.core.clock import as_utc
-from cloudctl.core.errors import Message, Unreachable
+from cloudctl.core.errors import InvalidInput, Message, Unreachable, problem
 
 BUSY_TIMEOUT_S = 30
 # PostgreSQL's lock number of the ledger's writers.
 WRITERS = 0x636C6F7564
+
+# PostgreSQL's code for a number beyond its column; SQLite's driver has an OverflowError.
+_OUT_OF_RANGE = "22003"
 
 # SQLite numbers a row by its INTEGER PRIMARY KEY alone; elsewhere ids are 64 bits wide.
 Id = BigInteger().with_variant(Integer, "sqlite")
@@ -166,11 +169,21 @@ def answering() -> Iterator[None]:
     """The database's own troubles (locked, damaged, read-only, full, gone) as Unreachable, in words."""
     try:
         yield
+    except OverflowError as failure:
+        if "SQLite" not in str(failure):
+            raise
+        raise _too_large() from failure
     except DatabaseError as failure:
+        if getattr(failure.orig, "sqlstate", None) == _OUT_OF_RANGE:
+            raise _too_large() from failure
         if type(failure) not in (DatabaseError, OperationalError):
             # A violated rule of the ledger is a defect of the caller, not of the disk.
             raise
         raise _trouble(str(failure.orig)) from failure
+
+
+def _too_large() -> InvalidInput:
+    return InvalidInput([problem("", "A number is too large for the ledger.")])
 
 
 def _trouble(reason: str) -> Unreachable:

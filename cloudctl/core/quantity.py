@@ -5,6 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+# No machine is larger: what is typed in beyond is a slip.
+MOST_VCPUS, MOST_MEMORY_MIB, MOST_GIB = 4096, 2**26, 2**30
+
 
 @dataclass(frozen=True, slots=True)
 class Size:

@@ -369,6 +369,9 @@ def test_rebuilding_leaves_what_carries_no_owner(ctx, three):
         ["x"],
         ["--system", "tax"],
         ["--sheet", "a", "--from", "b"],
+        ["--at", "2026-10-01"],
+        ["--sheet", "a", "--at", "2026-10-01"],
+        ["--from", "b", "--pool", "lab"],
     ],
 )
 def test_what_does_not_go_together_is_a_wrong_use(home, run_cli, wild, words):

@@ -347,6 +347,21 @@ def test_a_work_order_is_not_reported_into_time_that_was_sampled_or_closed(ctx, 
     assert run_change(ctx, 1, done_at=now - timedelta(minutes=30)).state == "done"
 
 
+def test_a_report_minds_the_samples_of_what_was_ordered_alone(ctx, estate):
+    """In one change with a machine of ours, which is sampled all the time."""
+    ours, theirs = made(ctx, estate), declared_vm(ctx, "pub-1", estate)
+    ctx.clock.advance(timedelta(days=1))
+    steps = [resize_step(ours, "tax-1", SMALL, HALF), resize_step(theirs, "pub-1", SMALL, HALF)]
+    change = change_machines(ctx, steps, "cut").change
+    ctx.clock.advance(timedelta(hours=2))
+    sweep(ctx)
+    at = ctx.clock.now() - timedelta(hours=1)
+    assert run_change(ctx, change, done_at=at).state == "done"
+    assert intervals(ctx, theirs)[-1] == (at, None, 2)
+    with pytest.raises(Refused, match="has no work orders out"):
+        run_change(ctx, change, done_at=at)
+
+
 def test_a_work_order_to_move_a_machine_leaves_the_host_to_its_provider(ctx, estate):
     vm = declared_vm(ctx, "pub-1", estate)
     change_machines(ctx, [migrate_step(vm, "pub-1", None, None)], "away")

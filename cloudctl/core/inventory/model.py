@@ -13,6 +13,7 @@ from cloudctl.core.inventory.libvirt_settings import DomainType, LibvirtSettings
 from cloudctl.core.inventory.openstack_settings import OpenStackSettings
 from cloudctl.core.maintenance import parse_window
 from cloudctl.core.money import yuan_text
+from cloudctl.core.quantity import MOST_GIB, MOST_MEMORY_MIB, MOST_VCPUS
 from cloudctl.core.yaml_source import AwareInstant, FenText, YamlModel, wrong
 
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
@@ -89,9 +90,9 @@ Code = Annotated[str, AfterValidator(_code)]
 Login = Annotated[str, AfterValidator(_login)]
 Line = Annotated[str, AfterValidator(_line)]
 Money = Annotated[FenText, Field(ge=0), PlainSerializer(yuan_text, when_used="json")]
-Vcpus = Annotated[int, Field(ge=1, le=4096)]
-MemoryMib = Annotated[int, Field(ge=1, le=2**26)]
-Gib = Annotated[int, Field(ge=1, le=2**30)]
+Vcpus = Annotated[int, Field(ge=1, le=MOST_VCPUS)]
+MemoryMib = Annotated[int, Field(ge=1, le=MOST_MEMORY_MIB)]
+Gib = Annotated[int, Field(ge=1, le=MOST_GIB)]
 Ratio = Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)]
 
 DriverName = Literal["embedded", "external", "libvirt", "openstack"]

@@ -18,7 +18,7 @@ def plan_adoption(ctx: Context, name: str, system: str, pool: str | None) -> Ado
         if find_system(session, system).removed_at is not None:
             raise Refused("System {system} was removed.", system=system)
         _require_new(session, name)
-        if pool:
+        if pool is not None:
             find_pool(session, pool)
     found = [each for each in list_orphans(ctx, pool).found if each.machine.name == name]
     if not found:

@@ -219,14 +219,12 @@ class _Run:
         with self.ctx.reading() as session:
             change = find_change(session, self.change_id)
             state, is_finished = change.state, change.finished_at is not None
-        if is_finished:
-            return self._outcome()
-        if state == ChangeState.UNDOING:
-            return self.take_back()
         if done_at is not None:
             self._report(state, done_at)
-        elif state == ChangeState.ORDERED:
+        elif is_finished or state == ChangeState.ORDERED:
             return self._outcome()
+        elif state == ChangeState.UNDOING:
+            return self.take_back()
         refusal = self._execute()
         if refusal is not None:
             outcome = self.take_back()
@@ -262,18 +260,26 @@ class _Run:
 
     def _require_open_past(self, done_at: datetime) -> None:
         """What was held in a closed month stays; and no sample may have been stamped with what is now corrected."""
-        store = sample_store(self.ctx)
+        store, local = sample_store(self.ctx), self.ctx.site.local
         with self.ctx.reading() as session:
             for seal in seals(session):
                 if done_at < seal.end:
-                    raise Refused("{time} lies in a month that is closed.", time=self.ctx.site.local(done_at))
+                    raise Refused("{time} lies in a month that is closed.", time=local(done_at))
             for entry in entries_of(session, self.change_id):
-                changes_held = entry.step.kind in _CHANGES_HELD
-                if changes_held and has_samples(store, session, entry.step.vm_id, done_at):
+                if entry.state != StepState.ORDERED or entry.step.kind not in _CHANGES_HELD:
+                    continue
+                held = current_allocation(session, entry.step.vm_id)
+                if held is not None and done_at < held.start:
+                    raise Refused(
+                        "The allocation in force began at {start}; it cannot end at {end}.",
+                        start=local(held.start),
+                        end=local(done_at),
+                    )
+                if has_samples(store, session, entry.step.vm_id, done_at):
                     raise Refused(
                         "{name} has samples after {time}, stamped with what it held before.",
                         name=entry.step.name,
-                        time=self.ctx.site.local(done_at),
+                        time=local(done_at),
                         hint=Message("Report work orders before that time's usage is imported."),
                     )
 

@@ -28,7 +28,7 @@ class Drift:
 def find_drift(ctx: Context, pool_code: str | None = None) -> Drift:
     """Every difference in all pools, or in one. Nothing is changed."""
     with ctx.reading() as session:
-        chosen = [find_pool(session, pool_code)] if pool_code else list(pools(session))
+        chosen = [find_pool(session, pool_code)] if pool_code is not None else list(pools(session))
     rows: list[dict[str, Any]] = []
     unreachable: dict[str, Message] = {}
     for pool in chosen:

@@ -53,7 +53,7 @@ def list_orphans(ctx: Context, pool_code: str | None = None, rules: Sequence[Sit
     """Of all pools that show their machines, or of one; rules: the site's own, of owners. Nothing is changed."""
     ctx.actor.require(Role.OPERATOR)
     with ctx.reading() as session:
-        chosen = [find_pool(session, pool_code)] if pool_code else list(pools(session))
+        chosen = [find_pool(session, pool_code)] if pool_code is not None else list(pools(session))
         of_unit = {row.id: row.code for row in units(session)}
         owners = Owners(
             {row.code: of_unit[row.unit_id] for row in systems(session) if row.unit_id in of_unit},

@@ -34,7 +34,7 @@ def list_vms(ctx: Context, chosen: VmFilter | None = None) -> list[dict[str, Any
     """Machines by name. NotFound for a code of the filter that does not exist."""
     chosen = chosen or VmFilter()
     with ctx.reading() as session:
-        pool_id = find_pool(session, chosen.pool).id if chosen.pool else None
+        pool_id = find_pool(session, chosen.pool).id if chosen.pool is not None else None
         states = None if chosen.with_retired else ["planned", "active", "shelved"]
         rows = vms(session, pool_id=pool_id, system_ids=_systems(session, chosen), states=states)
         held = current_allocations(session, pool_id)
@@ -81,11 +81,11 @@ def _seen(ctx: Context, row: VmRow) -> Machine | None:
 
 
 def _systems(session: Session, chosen: VmFilter) -> Sequence[int] | None:
-    if chosen.system:
-        return [find_system(session, chosen.system).id]
-    if chosen.unit:
-        return [row.id for row in systems(session, unit_id=find_unit(session, chosen.unit).id, removed=True)]
-    return None
+    unit = find_unit(session, chosen.unit) if chosen.unit is not None else None
+    if chosen.system is not None:
+        system = find_system(session, chosen.system)
+        return [system.id] if unit is None or system.unit_id == unit.id else []
+    return [row.id for row in systems(session, unit_id=unit.id, removed=True)] if unit else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Plans for one machine: start, stop, reboot, resize, migrate, retire, restore, by how its cloud shows it now."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from cloudctl.core.errors import Message, Refused
 from cloudctl.core.quantity import Size
@@ -19,7 +19,7 @@ from provisioning.steps import (
     unshelve_step,
 )
 from provisioning.store import find_vm, get_pool
-from provisioning.tables import VmRow
+from provisioning.tables import PoolRow, VmRow
 
 
 def plan_start(ctx: Context, name: str) -> ChangePlan:
@@ -72,10 +72,25 @@ def plan_resize(
     if after == before:
         before = _strayed_size(ctx, row, before)
     with ctx.reading() as session:
-        is_ours = get_pool(session, row.pool_id).driver != "external"
+        pool = get_pool(session, row.pool_id)
+    _require_tiers(pool, (storage_gib or {}).keys() - before.storage_gib)
+    is_ours = pool.driver != "external"
     if is_ours and any(after.storage_gib[tier] < gib for tier, gib in before.storage_gib.items()):
         raise Refused("{name}: a disk cannot shrink in place.", name=name)
     return plan_change(ctx, [resize_step(row.id, name, before, after, is_live=is_live)])
+
+
+def _require_tiers(pool: PoolRow, tiers: Collection[str]) -> None:
+    """A pool that names no tiers has any."""
+    known = pool.options.get("tiers") or tiers
+    for tier in sorted(tiers):
+        if tier not in known:
+            raise Refused(
+                "Pool {pool} has no storage tier “{tier}” (it has {known}).",
+                pool=pool.code,
+                tier=tier,
+                known=", ".join(known),
+            )
 
 
 def plan_migrate(ctx: Context, name: str, host: str | None = None) -> ChangePlan:

@@ -13,6 +13,7 @@ from cloudctl.operations.machines.show_change import list_changes
 from provisioning.drivers.embedded import EmbeddedDriver
 from provisioning.drivers.embedded.faults import Faults, StepFault, write_faults
 from provisioning.steps import create_step, delete_step, resize_step
+from provisioning.tables import PoolRow
 from tests.provisioning.estate import HALF, SMALL, build_estate, declared_vm, planned_vm
 
 
@@ -357,3 +358,55 @@ def test_tables_are_read_in_both_languages(ctx, estate, run_cli, lang):
         result = run_cli(ctx.home, *arguments, lang=lang)
         assert result.exit_code == 0
         assert ("虚拟机" in result.stdout or "变更" in result.stdout) == (lang == "zh_CN")
+
+
+@pytest.mark.parametrize(
+    ("words", "exit_code"),
+    [
+        (["vm", "resize", "p", "--vcpus", "4097"], 2),
+        (["vm", "resize", "p", "--memory-mib", str(2**26 + 1)], 2),
+        (["vm", "resize", "p", "--storage", f"ssd={2**30 + 1}"], 2),
+        (["vm", "resize", "p", "--storage", "ssd=9" + "9" * 5000], 2),
+        (["vm", "resize", "p", "--storage", "s d=200"], 2),
+        (["vm", "resize", "p", "--storage", "ssd=٣٠٠"], 2),
+        (["vm", "resize", "p", "--storage", "ssd=200", "--storage", "ssd=300"], 2),
+        (["vm", "migrate", "m", "--to", ""], 5),
+        (["vm", "list", "--unit", "nobody", "--system", "tax"], 4),
+        (["vm", "list", "--pool", ""], 4),
+        (["change", "show", "9" * 30], 3),
+        (["change", "resume", "9" * 30, "--yes"], 3),
+        (["change", "rollback", "9" * 30, "--yes"], 3),
+        (["change", "resume", "1", "--done-at", "", "--yes"], 3),
+        (["change", "resume", "1", "--done-at", "2026-10-01T00:30:00+08:00", "--yes"], 5),
+    ],
+)
+def test_what_is_typed_wrong_is_told_and_changes_nothing(ctx, estate, run_cli, words, exit_code):
+    told = run_cli(ctx.home, *words, *(["--yes"] if words[1] in ("resize", "migrate") else []))
+    assert (told.exit_code, len(list_changes(ctx))) == (exit_code, 1), told.stderr
+    assert "Error: " in told.stderr
+
+
+def test_a_list_is_narrowed_by_system_and_unit_together(ctx, estate, run_cli):
+    def names(*words):
+        return [row["vm"] for row in json.loads(run_cli(ctx.home, "vm", "list", *words, "-o", "json").stdout)]
+
+    assert names("--system", "tax", "--unit", "fin") == ["m", "p"]
+    assert names("--system", "tax", "--unit", "nat") == []
+
+
+def test_a_tier_that_its_pool_has_not_is_refused_with_those_it_has(ctx, estate, run_cli):
+    with ctx.writing() as session:
+        pool = session.get_one(PoolRow, estate.pub)
+        pool.options = {**pool.options, "tiers": {"ssd": "fast", "hdd": "slow"}}
+    refused = run_cli(ctx.home, "vm", "resize", "p", "--storage", "nvme=10", "--yes")
+    assert refused.exit_code == 5 and "no storage tier “nvme” (it has hdd, ssd)" in refused.stderr
+    assert run_cli(ctx.home, "vm", "resize", "p", "--storage", "hdd=10", "--yes").exit_code == 0
+
+
+def test_a_pool_of_one_host_says_why_nothing_moves(ctx, run_cli):
+    estate = build_estate(ctx, hosts=1)
+    vm = planned_vm(ctx, "m", estate.lab, estate.tax)
+    change_machines(ctx, [create_step(vm, "m", SMALL)], "made")
+    for words in (("vm", "migrate", "m"), ("host", "drain", "n1")):
+        told = run_cli(ctx.home, *words, "--yes")
+        assert told.exit_code == 5 and "m: its pool has no other host." in told.stderr
