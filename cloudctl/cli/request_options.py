@@ -54,8 +54,11 @@ def take(
     yes: bool,
 ) -> None:
     """Rehearses the step, which refuses what it would refuse; prints where it leads; asks; takes it."""
-    show_steps(ctx, act(rehearsal(ctx)), output)
-    if dry_run:
+    steps = act(rehearsal(ctx))
+    show_steps(ctx, steps, output)
+    if not steps:
+        say("There is nothing to do.")
+    if dry_run or not steps:
         return
     confirm("Carry it out?", yes=yes)
     for step in act(ctx):

@@ -81,7 +81,7 @@ def _tiers(text: str, value: str) -> dict[str, int]:
     tiers: dict[str, int] = {}
     for part in value.split("+") if value else ():
         tier, _, gib = part.partition(":")
-        amount = _number(text, gib)
+        amount = _number(text, gib or None)
         if not tier or amount is None or tier in tiers:
             raise UsageError("“{part}” is not a tier and a size (ssd:100).", part=part)
         tiers[tier] = amount

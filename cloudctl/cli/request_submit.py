@@ -25,6 +25,7 @@ OPTIONS = {
     "equipment": "--equipment",
     "bandwidth_mbps": "--bandwidth-mbps",
     "storage_gib": "--storage-gib",
+    "reason": "--equipment-reason",
 }
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from typing import Any
 
@@ -9,7 +10,7 @@ from cloudctl.core.errors import Message
 from cloudctl.core.money import yuan_text
 from cloudctl.core.quantity import Size
 from policies.requests.faults import PoolKnown
-from policies.requests.model import Item
+from policies.requests.model import Item, RequestKind
 from policies.requests.quota import Excess
 
 
@@ -28,6 +29,7 @@ class CheckSubject(StrEnum):
     IMAGE = "image"
     NETWORK = "network"
     SIZE = "size"
+    TERM = "term"
     CAPACITY = "capacity"
     QUOTA = "quota"
     PRICE = "price"
@@ -164,6 +166,31 @@ def _size_findings(item: Item, pool: PoolKnown) -> Iterator[Finding]:
                 "Pool {pool} has no tier “{code}”.",
                 pool=item.pool,
                 code=tier,
+            )
+
+
+def term_findings(
+    until: date | None,
+    needed_by: date,
+    today: date,
+    present: Mapping[str, date | None],
+    kind: RequestKind,
+) -> Iterator[Finding]:
+    """until: the last day as asked or granted; present: machine -> the end of its term as it is."""
+    if until is None:
+        return
+    if until < today:
+        yield finding(CheckSubject.TERM, FindingLevel.BAD, "{day} has gone by.", day=until.isoformat())
+    elif until < needed_by:
+        yield finding(CheckSubject.TERM, FindingLevel.BAD, "The term ends before the machines are needed.")
+    for name, end in present.items() if kind is RequestKind.EXTEND else ():
+        if end is not None and until <= end:
+            yield finding(
+                CheckSubject.TERM,
+                FindingLevel.BAD,
+                "{name} is granted until {until} already.",
+                name=name,
+                until=end.isoformat(),
             )
 
 

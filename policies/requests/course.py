@@ -3,7 +3,7 @@
 `stepped(case, act)` yields the state after an act, or refuses it. What holds in every reachable state, and why:
 
 - *Nothing is granted unchecked*: GRANTED is entered by `approve` alone, which is open to CHECKED alone.
-- *Four eyes*: `approve` and `refuse` turn away whoever asked, whoever checked, and everybody of the owning unit;
+- *Four eyes*: `approve` and `refuse` turn away whoever asked, whoever ever checked, and everybody of the owning unit;
   `execute` turns away whoever granted.
 - *Nothing is carried out that was not granted, or was granted too long ago*: EXECUTING is entered from GRANTED alone,
   while the grant lasts.
@@ -63,7 +63,7 @@ class Course:
     state: RequestState
     unit: str
     requester: str
-    checker: str | None = None
+    checkers: frozenset[str] = frozenset()
     decider: str | None = None
     grant_until: datetime | None = None
 
@@ -90,7 +90,7 @@ def decided(course: Course, person: Person, act: str) -> RequestState:
             login=person.login,
             request=course.request,
         )
-    if person.login == course.checker:
+    if person.login in course.checkers:
         raise Refused(
             "{login} checked request {request}; somebody else must decide it.",
             login=person.login,

@@ -11,6 +11,8 @@ from cloudctl.core.quantity import Size
 from policies.requests.model import Draft, Item, RequestKind
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+# Controls (but tabs and ends of lines), halves of characters, and what turns the direction of writing around.
+_UNSHOWN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 LONGEST_TEXT = 500
 MOST_MACHINES = 100
 
@@ -66,15 +68,20 @@ def faults(draft: Draft, known: Known) -> Iterator[Fault]:
     yield from _head_faults(draft, known)
     if not draft.items:
         yield _fault("items", "Name at least one machine.")
-    counted = Counter(name for item in draft.items for name in item.names)
+    counted = Counter(name for item in draft.items for name in {item.name, *_names(item)})
     for index, item in enumerate(draft.items):
-        twice = next((name for name in item.names if counted[name] > 1), None)
+        twice = next((name for name in (item.name, *_names(item)) if counted[name] > 1), None)
         if twice is not None:
             yield _fault("name", "The machine “{name}” stands here twice.", index, name=twice)
         if draft.kind is RequestKind.NEW:
             yield from _new_faults(index, item, known)
         else:
             yield from _present_faults(index, item, draft, known)
+
+
+def _names(item: Item) -> tuple[str, ...]:
+    """Those of its machines; of a number that nobody may ask for they are not counted out."""
+    return item.names if 1 <= item.count <= MOST_MACHINES else (item.name,)
 
 
 def _head_faults(draft: Draft, known: Known) -> Iterator[Fault]:
@@ -85,14 +92,22 @@ def _head_faults(draft: Draft, known: Known) -> Iterator[Fault]:
         is_needed = field == "purpose" or draft.kind in (RequestKind.NEW, RequestKind.RESIZE)
         if is_needed and not text.strip():
             yield _fault(field, "Here a text is wanted.")
-        elif len(text) > LONGEST_TEXT or (not text.replace("\n", " ").isprintable() and text):
-            yield _fault(field, "Here a text of at most {limit} characters is wanted.", limit=LONGEST_TEXT)
+        yield from _text_faults(field, text)
     if draft.level is not None and not 1 <= draft.level <= 5:
         yield _fault("level", "The level of protection is a number from 1 to 5.")
     if draft.needed_by < known.today:
         yield _fault("needed_by", "{day} has gone by.", day=draft.needed_by.isoformat())
     yield from _term_faults(draft, known)
     yield from _migration_faults(draft, known)
+
+
+def _text_faults(field: str, text: str) -> Iterator[Fault]:
+    if len(text) > LONGEST_TEXT:
+        yield _fault(field, "Here a text of at most {limit} characters is wanted.", limit=LONGEST_TEXT)
+    unshown = _UNSHOWN.search(text)
+    if unshown is not None:
+        code = f"U+{ord(unshown.group()):04X}"
+        yield _fault(field, "This text holds a character that cannot be shown: {code}.", code=code)
 
 
 def _term_faults(draft: Draft, known: Known) -> Iterator[Fault]:
@@ -109,6 +124,7 @@ def _term_faults(draft: Draft, known: Known) -> Iterator[Fault]:
 def _migration_faults(draft: Draft, known: Known) -> Iterator[Fault]:
     if draft.migration is None:
         return
+    yield from _text_faults("reason", draft.migration.reason)
     unit = known.systems.get(draft.system)
     for code in draft.migration.equipment:
         if code not in known.equipment:
@@ -138,7 +154,7 @@ def _new_faults(index: int, item: Item, known: Known) -> Iterator[Fault]:
             index,
             value=item.name,
         )
-    for name in item.names:
+    for name in _names(item):
         if name in known.machines and known.machines[name].state != "planned":
             yield _fault("name", "There is a machine “{name}” already.", index, name=name)
         elif name in known.reserved:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from cloudctl.core.errors import NotFound
 from cloudctl.core.quantity import Size
 from cloudctl.core.tables import SystemRow, UnitRow
-from policies.requests.course import Course
+from policies.requests.course import ENDED, Course
 from policies.requests.model import Item, Migration, RequestKind, RequestState, items_from_json
 from policies.requests.quota import Quota
 from policies.requests.tables import (
@@ -35,12 +35,13 @@ class RequestFilter:
     is_open: bool = False
 
 
-ENDED = (RequestState.REFUSED, RequestState.DONE, RequestState.EXPIRED, RequestState.WITHDRAWN)
+# No database counts farther.
+LAST = 2**63
 
 
 def find_request(session: Session, number: int) -> RequestRow:
     """NotFound for a number no request has."""
-    row = session.get(RequestRow, number)
+    row = session.get(RequestRow, number) if number < LAST else None
     if row is None:
         raise NotFound("There is no request {request}.", request=number)
     return row
@@ -75,10 +76,18 @@ def course_of(session: Session, row: RequestRow) -> Course:
         RequestState(row.state),
         unit.code,
         row.requested_by,
-        row.checked_by,
+        _checkers(session, row.id),
         row.decided_by,
         row.grant_until,
     )
+
+
+def _checkers(session: Session, number: int) -> frozenset[str]:
+    """Everybody who checked it: what one of them found or gave as a reason stands in the papers."""
+    query = select(RequestEventRow.actor).where(
+        RequestEventRow.request_id == number, RequestEventRow.step == "check"
+    )
+    return frozenset(session.scalars(query))
 
 
 def items_of(row: RequestRow) -> tuple[Item, ...]:

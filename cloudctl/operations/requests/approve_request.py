@@ -64,7 +64,7 @@ def approve_request(ctx: Context, number: int, grant: Grant) -> Granted:
         items = granted_items(asked_items, grant.cuts)
         until = granted_until(row.until, grant.until)
         _require_reason(row, items, until, grant.reason)
-        asked, granted = _assessed(ctx, session, row, (asked_items, items), looks)
+        asked, granted = _assessed(ctx, session, row, ((asked_items, row.until), (items, until)), looks)
         now = ctx.clock.now()
         row.granted, row.granted_until, row.decision_reason = items_json(items), until, grant.reason.strip()
         row.decided_by, row.decided_at = ctx.actor.login, now
@@ -99,11 +99,11 @@ def _assessed(
     ctx: Context,
     session: Session,
     row: RequestRow,
-    items: tuple[Sequence[Item], Sequence[Item]],
+    terms: tuple[tuple[Sequence[Item], date | None], tuple[Sequence[Item], date | None]],
     looks: Looks,
 ) -> tuple[Assessment, Assessment]:
     """Of what was asked and of what is granted. Refused while anything stands against what is granted."""
-    asked, granted = (assess(ctx, session, row, some, looks) for some in items)
+    asked, granted = (assess(ctx, session, row, *some, looks) for some in terms)
     if not is_passed(granted.findings):
         raise Refused(
             "Request {request} cannot be granted so.",

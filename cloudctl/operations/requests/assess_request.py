@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from sqlalchemy.orm import Session
 
@@ -14,6 +15,7 @@ from cloudctl.operations.machines.plan_change import Seen, opened_drivers
 from cloudctl.operations.machines.promised_room import promises
 from cloudctl.operations.requests.item_price import Price, added_size, item_price
 from cloudctl.operations.requests.known_estate import known_estate
+from cloudctl.operations.requests.request_steps import has_changed_hands, is_theirs
 from cloudctl.operations.requests.reserved_room import reserve_granted
 from cloudctl.operations.requests.unit_commitments import budget_state, cost_this_year, present_use
 from metering.allocations import current_allocations, size_of
@@ -67,9 +69,14 @@ def _pools(session: Session, row: RequestRow, items: Sequence[Item]) -> list[int
 
 
 def assess(
-    ctx: Context, session: Session, row: RequestRow, items: Sequence[Item], looks: Looks
+    ctx: Context,
+    session: Session,
+    row: RequestRow,
+    items: Sequence[Item],
+    until: date | None,
+    looks: Looks,
 ) -> Assessment:
-    """Judges a request for these items: those asked for, or those to be granted."""
+    """Judges a request for these items and this end of their term: as asked for, or as to be granted."""
     machines = machines_by_name(session, [name for item in items for name in item.names])
     present = current_allocations(session)
     held = {vm.name: size_of(present[vm.id]) for vm in machines.values() if vm.id in present}
@@ -78,14 +85,23 @@ def assess(
     more = added_size(row.kind, items, grows_from)
     price = item_price(ctx, session, row.kind, items, grows_from)
     known = known_estate(ctx, session, but=row.id)
+    terms = {name: known.machines[name].until for name in machines if name in known.machines}
     found = [
+        *_system_findings(session, row),
         *_machine_findings(row, items, machines, known),
+        *checking.term_findings(until, row.needed_by, known.today, terms, RequestKind(row.kind)),
         *_size_findings(row, items, held, known),
         *_capacity_findings(ctx, session, row, items, looks),
     ]
     if row.kind != RequestKind.RETIRE:
         found += _owner_findings(ctx, session, row, items, more, price)
     return Assessment(tuple(found), more, price.monthly_fen if price else None)
+
+
+def _system_findings(session: Session, row: RequestRow) -> Iterator[Finding]:
+    system = session.get_one(SystemRow, row.system_id)
+    if has_changed_hands(row, system):
+        yield _bad(CheckSubject.MACHINE, "{system} is no longer a system of this unit.", system=system.code)
 
 
 def _machine_findings(
@@ -105,7 +121,7 @@ def _machine_findings(
                         name=name,
                         request=known.reserved[name],
                     )
-            elif vm is None or vm.state != "active" or vm.system_id != row.system_id:
+            elif not is_theirs(row, vm):
                 yield _bad(CheckSubject.MACHINE, "{name} is no longer a machine of this system.", name=name)
 
 

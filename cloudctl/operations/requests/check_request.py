@@ -39,7 +39,7 @@ def check_request(ctx: Context, number: int, reason: str = "") -> Checked:
         state = stepped(course_of(session, row), "check")
         if reason.strip():
             row.migration = replace(migration_of(row) or Migration(), reason=reason.strip()).as_json()
-        outcome = assess(ctx, session, row, items_from_json(row.items), looks)
+        outcome = assess(ctx, session, row, items_from_json(row.items), row.until, looks)
         row.findings = [found.as_json() for found in outcome.findings]
         row.asked_size, row.asked_fen = outcome.added.as_json(), outcome.monthly_fen
         row.checked_by, row.checked_at = ctx.actor.login, ctx.clock.now()

@@ -17,7 +17,13 @@ from cloudctl.operations.machines.execute_change import ChangeFailed, journal_ch
 from cloudctl.operations.machines.plan_change import Seen, lay_out, opened_drivers
 from cloudctl.operations.rehearsal import rehearsal
 from cloudctl.operations.requests.request_steps import RequestStep, keep_step, person_of, step_of, tell_unit
-from cloudctl.operations.requests.steps_to_run import link_machines, pools_concerned, retiring_steps, steps_of
+from cloudctl.operations.requests.steps_to_run import (
+    link_machines,
+    pools_concerned,
+    require_theirs,
+    retiring_steps,
+    steps_of,
+)
 from policies.requests.course import executing, stepped
 from policies.requests.model import RequestKind, RequestState
 from policies.requests.store import (
@@ -85,9 +91,14 @@ def _begin(ctx: Context, number: int) -> Sequence[Step]:
     seen = _observed(ctx, pool_ids)
     with ctx.writing() as session:
         row = find_request(session, number)
+        course = course_of(session, row)
+        state = executing(course, person_of(ctx), ctx.clock.now())
+        if course.state is state:
+            # Somebody else began it while the clouds were looked at.
+            return ()
+        require_theirs(session, row)
         # From here on the grant reserves nothing: its room is the change's.
-        row.state = executing(course_of(session, row), person_of(ctx), ctx.clock.now())
-        row.executed_by = ctx.actor.login
+        row.state, row.executed_by = state, ctx.actor.login
         session.flush()
         steps = retiring or steps_of(session, row)
         laid = lay_out(ctx, session, steps, seen) if steps else ()
@@ -138,6 +149,9 @@ def _conclude(ctx: Context, session: Session, row: RequestRow) -> None:
     if row.granted_until is not None and row.kind in (RequestKind.NEW, RequestKind.EXTEND):
         for vm in machines:
             term = term_of(session, vm.id) or MachineTermRow(vm_id=vm.id)
+            if row.kind == RequestKind.EXTEND and term.until and term.until >= row.granted_until:
+                # Another extension, carried out before this one, goes farther.
+                continue
             term.until, term.request_id, term.told = row.granted_until, row.id, None
             session.add(term)
     names = ", ".join(vm.name for vm in machines)

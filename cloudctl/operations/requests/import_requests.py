@@ -71,27 +71,24 @@ def _judged(session: Session, filled: FilledForm, known: Known) -> tuple[Draft |
 
 
 def _draft(filled: FilledForm, known: Known, problems: list[Problem]) -> Draft | None:
-    """None where even the kind or the day is missing; other gaps are filled with nothing, they are told already."""
+    """None where even the kind is missing; other gaps are filled with nothing, they are told already."""
     head = filled.head
     kind = kind_choices(filled.texts).get(_text(head["kind"]))
     if kind is None:
         if head["kind"] is not None:
             problems.append(Problem(filled.head_place("kind"), Message("Choose one of the list.")))
         return None
-    needed_by = head["needed_by"]
-    if not isinstance(needed_by, date):
-        return None
     wishes = [_wish(line.answers) for line in filled.lines]
     problems += _unwanted(filled, kind, wishes)
     problems += _half_storage(filled)
-    until, level = head["until"], head["level"]
+    needed_by, until, level = head["needed_by"], head["until"], head["level"]
     draft = Draft(
         kind,
         chosen(_text(head["system"])),
         _text(head["purpose"]),
         level if isinstance(level, int) else 1,
         _text(head["expected_load"]),
-        needed_by,
+        needed_by if isinstance(needed_by, date) else known.today,
         (),
         until if isinstance(until, date) else None,
         _migration(head),

@@ -29,7 +29,7 @@ def refuse_request(ctx: Context, number: int, reason: str) -> RequestStep:
     with ctx.writing() as session:
         row = find_request(session, number)
         state = decided(course_of(session, row), person_of(ctx), "refuse")
-        asked = assess(ctx, session, row, items_from_json(row.items), {})
+        asked = assess(ctx, session, row, items_from_json(row.items), row.until, {})
         row.asked_size, row.asked_fen = asked.added.as_json(), asked.monthly_fen
         row.granted_size, row.granted_fen = NOTHING.as_json(), 0
         row.decided_by, row.decided_at, row.decision_reason = ctx.actor.login, ctx.clock.now(), reason.strip()

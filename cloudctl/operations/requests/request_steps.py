@@ -14,6 +14,7 @@ from cloudctl.operations.context import Context
 from policies.requests.course import Person
 from policies.requests.model import RequestState
 from policies.requests.tables import RequestEventRow, RequestRow
+from provisioning.tables import VmRow
 
 # Who decides: the expert panel, and whoever the site has made approver.
 DECIDERS = (Role.PANEL, Role.APPROVER)
@@ -57,6 +58,16 @@ def require_asker(ctx: Context, unit: str) -> None:
     ctx.actor.require(Role.UNIT)
     if ctx.actor.unit != unit:
         raise Refused("{login} may ask for unit {unit} alone.", login=ctx.actor.login, unit=ctx.actor.unit)
+
+
+def is_theirs(row: RequestRow, vm: VmRow | None) -> bool:
+    """Whether a machine that a request names is (still) one that its system holds."""
+    return vm is not None and vm.state == "active" and vm.system_id == row.system_id
+
+
+def has_changed_hands(row: RequestRow, system: SystemRow) -> bool:
+    """Whether the request's system was removed, or given to another unit, since it was asked for."""
+    return system.removed_at is not None or system.unit_id != row.unit_id
 
 
 def keep_step(

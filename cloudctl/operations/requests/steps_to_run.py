@@ -5,8 +5,10 @@ from collections.abc import Iterator, Sequence
 from sqlalchemy.orm import Session
 
 from cloudctl.core.errors import Refused
+from cloudctl.core.tables import SystemRow
 from cloudctl.operations.context import Context
 from cloudctl.operations.machines.plan_vm import plan_retire
+from cloudctl.operations.requests.request_steps import has_changed_hands, is_theirs
 from metering.allocations import current_allocation, size_of
 from policies.requests.model import Item, RequestKind
 from policies.requests.store import items_of, machines_by_name, request_machines
@@ -27,6 +29,19 @@ def pools_concerned(session: Session, row: RequestRow) -> list[int]:
         return [find_pool(session, code).id for code in dict.fromkeys(item.pool or "" for item in items)]
     machines = machines_by_name(session, [item.name for item in items])
     return list(dict.fromkeys(vm.pool_id for vm in machines.values()))
+
+
+def require_theirs(session: Session, row: RequestRow) -> None:
+    """Refused when the system, or a machine that the request is about, has changed hands since it was granted."""
+    system = session.get_one(SystemRow, row.system_id)
+    if has_changed_hands(row, system):
+        raise Refused("{system} is no longer a system of this unit.", system=system.code)
+    if row.kind == RequestKind.NEW:
+        return
+    machines = machines_by_name(session, [item.name for item in items_of(row)])
+    for item in items_of(row):
+        if not is_theirs(row, machines.get(item.name)):
+            raise Refused("{name} is no longer a machine of this system.", name=item.name)
 
 
 def retiring_steps(ctx: Context, row: RequestRow) -> list[Step]:
@@ -90,8 +105,6 @@ def _resizing_steps(session: Session, row: RequestRow) -> Iterator[Step]:
     for item in items_of(row):
         vm = machines[item.name]
         held = current_allocation(session, vm.id)
-        if held is None or vm.system_id != row.system_id:
-            raise Refused("{name} is no longer a machine of this system.", name=item.name)
-        assert item.size is not None
+        assert held is not None and item.size is not None
         if size_of(held) != item.size:
             yield resize_step(vm.id, vm.name, size_of(held), item.size)

@@ -90,13 +90,17 @@ class Pen:
 
     def _facts(self, block: Facts, row: int) -> None:
         per_row, last = min(block.columns, 2), self._sheet.last_column
-        half = (last + 1) // per_row
+        half, lines = (last + 1) // per_row, dict[int, int]()
         for at, (name, value) in enumerate(block.pairs):
             line, first = row + at // per_row, at % per_row * half
             end = last if at % per_row == per_row - 1 else first + half - 1
             name_end = first if self._sheet.widths[first] >= 9 else first + 1
             self._merge(line, first, name_end, name, self._formats.fact_name)
             self._merge(line, name_end + 1, end, value, self._formats.fact_value)
+            needed = _lines(value, sum(self._sheet.widths[name_end + 1 : end + 1]))
+            lines[line] = max(needed, lines.get(line, 1))
+        for line, count in lines.items():
+            self._stretch(line, count)
 
     def _figures(self, block: Figures, row: int) -> None:
         for at, figure in enumerate(block.figures):
@@ -273,8 +277,12 @@ class Pen:
     def _across(
         self, row: int, text: str, style: Any, *, lines: int = 1, height: float | None = None
     ) -> None:
-        """Text over the whole width. Spreadsheets do not fit the height of merged cells by themselves."""
+        """Text over the whole width."""
         self._merge(row, 0, self._sheet.last_column, text, style)
+        self._stretch(row, lines, height)
+
+    def _stretch(self, row: int, lines: int, height: float | None = None) -> None:
+        """Spreadsheets do not fit the height of merged cells by themselves."""
         if height or lines > 1:
             self._page.set_row(row, height or 14.5 * lines)
 
@@ -291,8 +299,8 @@ def _number(value: int | float | Decimal, kind: Kind) -> float | int:
 
 def _lines(text: str, width: float) -> int:
     """How many lines a text takes in so many characters; an East Asian character is two wide."""
-    wide = sum(2 if ord(character) > 0x2E7F else 1 for character in text)
-    return max(1, -(-wide // max(int(width), 1)))
+    wide = [sum(2 if ord(character) > 0x2E7F else 1 for character in line) for line in text.split("\n")]
+    return sum(max(1, -(-each // max(int(width), 1))) for each in wide)
 
 
 def _edges(widths: tuple[float, ...], count: int) -> list[int]:

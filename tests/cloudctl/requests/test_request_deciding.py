@@ -28,6 +28,22 @@ def test_nobody_decides_their_own_request_nor_the_one_they_checked(call, ask, es
     assert "somebody else must decide" in call("both", "approve", second, "--yes", code=5).stderr
 
 
+def test_who_checked_it_once_does_not_decide_after_somebody_elses_check(call, asked):
+    call("both", "check", asked, "--reason", "Its room is given up", "--yes")
+    call("olga", "check", asked, "--yes")
+    assert "somebody else must decide" in call("both", "approve", asked, "--yes", code=5).stderr
+
+
+@pytest.mark.parametrize(
+    ("day", "words"),
+    [("2020-01-01", "2020-01-01 has gone by"), ("2026-11-30", "ends before the machines are needed")],
+)
+def test_no_term_is_granted_that_is_over_before_it_begins(call, checked, day, words):
+    granted = call("pan", "approve", checked, "--until", day, "--reason", "Short", "--yes", code=5)
+    assert words in granted.stderr
+    assert shown(call, checked)["state"] == "checked"
+
+
 def test_who_granted_does_not_carry_out(call, asked):
     call("olga", "check", asked, "--yes")
     call("both", "approve", asked, "--yes")

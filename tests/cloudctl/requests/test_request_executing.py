@@ -3,10 +3,15 @@
 import json
 from datetime import timedelta
 
+import pytest
+
 from cloudctl.core.clock import parse_instant
 from cloudctl.core.outbox import notices
+from cloudctl.core.tables import SystemRow
+from cloudctl.operations.requests import execute_request as execution
 from provisioning.drivers.embedded.faults import Faults, StepFault, write_faults
 from tests.cloudctl.requests.asking import NEW, machines, shown
+from tests.conftest import START
 from tests.provisioning.estate import declared_vm
 
 
@@ -106,3 +111,86 @@ def test_a_change_resumed_by_itself_is_concluded_by_the_scheduler(call, ctx, as_
     assert "1 requests concluded" in _reconcile(as_person(ctx, "olga"), ctx.clock.now())
     assert shown(call, granted)["state"] == "done"
     assert "0 grants lapsed" in _deadlines(as_person(ctx, "olga"), ctx.clock.now())
+
+
+@pytest.fixture
+def decided(call, ask):
+    """decided("retire", …): a request about machines there are, granted in full."""
+
+    def run(*args):
+        number = ask(*args)
+        call("olga", "check", number, "--yes")
+        call("pan", "approve", number, "--yes")
+        return number
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [("retire",), ("extend", "--until", "2027-12-31"), ("resize",)],
+    ids=lambda wish: wish[0],
+)
+def test_a_machine_that_was_handed_over_is_left_to_its_new_owner(call, decided, home, run_cli, granted, wish):
+    call("otto", "execute", granted, "--yes")
+    machine = "web-1,vcpus=8" if wish == ("resize",) else "web-1"
+    number = decided(*wish, "--machine", machine)
+    moved = run_cli(home, "vm", "transfer", "web-1", "--to", "land", "--yes", login="otto")
+    assert moved.exit_code == 0, moved.stderr
+    before = machines(home, run_cli)
+
+    for words in ("--yes", "--dry-run"):
+        told = call("otto", "execute", number, words, code=5).stderr
+        assert "web-1 is no longer a machine of this system" in told
+    assert machines(home, run_cli) == before
+    assert shown(call, number)["state"] == "granted"
+    assert call("olga", "terms", "-o", "json") == []
+
+
+@pytest.mark.parametrize("change", [{"removed_at": START}, {"unit_id": 2}], ids=["removed", "given away"])
+def test_nothing_is_made_for_a_system_that_the_unit_has_no_more(call, ask, ctx, granted, change):
+    second = ask("new", "--machine", "app,pool=lab,vcpus=1,memory-gib=1")
+    with ctx.writing() as session:
+        row = session.query(SystemRow).filter_by(code="tax").one()
+        for name, value in change.items():
+            setattr(row, name, value)
+    told = "tax is no longer a system of this unit."
+    assert told in call("otto", "execute", granted, "--yes", code=5).stderr
+    found = call("olga", "check", second, "--dry-run", "-o", "json")["findings"]
+    assert [row["text"] for row in found if row["verdict"] == "bad"] == [told]
+
+
+def test_an_extension_never_ends_a_term_sooner(call, ask, decided, granted):
+    call("otto", "execute", granted, "--yes")
+    sooner = decided("extend", "--machine", "web-1", "--machine", "web-2", "--until", "2027-06-30")
+    later = decided("extend", "--machine", "web-1", "--until", "2027-12-31")
+    waiting = ask("extend", "--machine", "web-1", "--until", "2028-12-31")
+    for number in (later, sooner):
+        call("otto", "execute", number, "--yes")
+    terms = {row["vm"]: (row["until"], row["request"]) for row in call("olga", "terms", "-o", "json")}
+    assert terms == {"web-1": ("2027-12-31", later), "web-2": ("2027-06-30", sooner)}
+
+    call("olga", "check", waiting, "--yes")
+    less = ["--until", "2027-10-01", "--reason", "Shorter"]
+    told = call("pan", "approve", waiting, *less, "--yes", code=5).stderr
+    assert "web-1 is granted until 2027-12-31 already" in told
+
+
+def test_what_somebody_began_meanwhile_is_gone_on_with(call, as_person, ctx, granted, monkeypatch):
+    """Both have looked at the cloud when the first begins."""
+    otto, olga, looked = (
+        as_person(ctx, "otto", "operator"),
+        as_person(ctx, "olga", "operator"),
+        execution._observed,
+    )
+
+    def late(acting, pool_ids):
+        seen = looked(acting, pool_ids)
+        monkeypatch.setattr(execution, "_observed", looked)
+        execution._begin(otto, granted)
+        return seen
+
+    monkeypatch.setattr(execution, "_observed", late)
+    assert execution.execute_request(olga, granted).state == "done"
+    row = shown(call, granted)
+    assert (row["executed_by"], row["change"], row["vms"]) == ("otto", 1, ["web-1", "web-2"])

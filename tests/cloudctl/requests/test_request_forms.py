@@ -137,6 +137,7 @@ def on_head(cell, value):
         (on_table("G2", None), "Machines asked for!G2", "belong together"),
         (on_head("B9", "1 December"), "Request for cloud resources!B9", "a day is wanted"),
         (on_head("B9", datetime(2026, 12, 1, 8)), "Request for cloud resources!B9", "a day is wanted"),
+        (on_head("B6", "Filing\u202etxt"), "Request for cloud resources!B6", "cannot be shown: U+202E"),
         (on_head("B7", 6), "Request for cloud resources!B7", "from 1 to 5"),
         (on_head("B4", "newish"), "Request for cloud resources!B4", "Choose one of the list"),
         (on_head("B5", "nope Nope"), "Request for cloud resources!B5", "There is no system “nope”"),
@@ -180,6 +181,13 @@ def test_everything_that_is_wrong_is_told_at_once_in_all_files(call, form, tmp_p
         assert words in told
     assert call("list", "-o", "json") == []
     call("import", tmp_path / "gone.xlsx", "--yes", code=4)
+
+
+def test_what_else_is_wrong_is_told_without_the_day_too(call, form):
+    head = {row: value for row, value in HEAD.items() if row != 9}
+    told = call("import", filled(form, head, [(*LINE[:2], "nope", *LINE[3:])]), "--yes", code=3).stderr
+    assert "cloud resources!B9: This needs an answer." in told
+    assert "asked for!C2: There is no pool “nope”." in told
 
 
 def test_a_unit_hands_in_its_own_forms_alone(call, form, ctx):

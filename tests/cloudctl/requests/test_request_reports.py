@@ -8,6 +8,7 @@ import pytest
 
 from cloudctl.core.tables import SystemRow, UnitRow
 from cloudctl.operations.settlement.apply_tariffs import apply_tariffs
+from policies.requests.tables import RequestRow
 from tests.cloudctl.reviewed_city import TARIFFS
 from tests.provisioning.estate import build_estate
 from tests.reports.test_hostile_names import HOSTILE
@@ -97,6 +98,17 @@ def test_the_unit_is_handed_its_machines(call, done, tmp_path, lang):
         (address,) = machine["addresses"]
         assert address.startswith(("198.18.", "198.19.")), "from the range that is nobody's"
         assert address in page and address in texts
+
+
+def test_a_long_purpose_is_whole_on_the_sheet(call, ctx, done, tmp_path):
+    with ctx.writing() as session:
+        session.query(RequestRow).one().purpose = "年末申报" * 60 + "\n第二段\n第三段"
+    call("wang", "report", "build", "handover", "--request", 1, "--format", "xlsx", "--output-dir", tmp_path)
+    sheet = openpyxl.load_workbook(tmp_path / "handover-1.xlsx").worksheets[0]
+    (row,) = [cell.row for line in sheet.iter_rows() for cell in line if "第三段" in str(cell.value)]
+    # 240 characters take more than three lines of some 80, and two more follow.
+    assert sheet.row_dimensions[row].height > 5 * 14
+    assert not sheet.row_dimensions[row + 1].height
 
 
 def test_a_unit_reads_its_own_sheet_alone(call, done, tmp_path):

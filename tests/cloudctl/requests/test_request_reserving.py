@@ -34,7 +34,8 @@ def test_a_grant_keeps_its_room_until_it_lapses(call, ask, ctx, home, run_cli, e
     assert "cannot be granted so" in call("pan", "approve", second, "--yes", code=5).stderr
     ctx.clock.advance(timedelta(days=61))
     assert "lapsed" in call("otto", "execute", first, "--yes", code=5).stderr
-    call("olga", "expire", "--yes")
+    assert "nothing to do" not in call("olga", "expire", "--yes").stderr
+    assert "There is nothing to do." in call("olga", "expire").stderr
     assert shown(call, first)["state"] == "expired"
     call("pan", "approve", second, "--yes")
 

@@ -13,6 +13,11 @@ from tests.cloudctl.requests.asking import NEW, WEB, shown
         (["--machine", "web,pool=lab"], "at least one vCPU"),
         (["--machine", "web,pool=lab,vcpus=1,memory-gib=1,image=x"], "no image"),
         (["--machine", WEB, "--machine", WEB], "stands here twice"),
+        (["--machine", WEB, "--machine", "web,pool=lab,vcpus=1,memory-gib=1"], "“web” stands here twice"),
+        (["--machine", WEB.replace("=2", "=999999999")], "From 1 to 100 machines"),
+        (["--machine", WEB.replace("=2", "=0")], "From 1 to 100 machines"),
+        (["--machine", WEB, "--purpose", "Filing\x1b[2J"], "cannot be shown: U+001B"),
+        (["--machine", WEB, "--equipment-reason", "x" * 501], "--equipment-reason: Here a text of at most"),
         (["--machine", WEB, "--until", "2026-11-01"], "ends before"),
         (["--machine", WEB, "--equipment", "old"], "no equipment"),
         ([], "at least one machine"),
@@ -41,7 +46,8 @@ def test_a_unit_asks_for_itself_and_sees_its_own(call, asked):
     call("nan", "show", asked, code=5)
     assert call("nan", "list", "-o", "json") == []
     assert call("nan", "totals", "-o", "json") == []
-    call("olga", "show", 99, code=4)
+    for number in (99, 2**63, 10**30):
+        call("olga", "show", number, code=4)
 
 
 def test_the_level_is_the_systems_own_unless_it_is_said(call, ask, ctx):
@@ -52,3 +58,13 @@ def test_the_level_is_the_systems_own_unless_it_is_said(call, ask, ctx):
     assert shown(call, other)["level"] == 1
     found = call("olga", "check", other, "--dry-run", "-o", "json")["findings"]
     assert [row["verdict"] for row in found if row["subject"] == "level"] == ["warning"]
+
+
+def test_blanks_of_every_kind_and_rare_characters_are_text(call, ask):
+    purpose = "年末申报　系统\u00a0扩容\t第二列\n第二行\u200b\ue001"
+    assert shown(call, ask("new", "--machine", WEB, "--purpose", purpose))["purpose"] == purpose
+
+
+def test_a_tier_without_its_size_is_told_as_such(call):
+    words = ["submit", "new", "--system", "tax", *NEW, "--machine", "web,pool=lab,storage=ssd", "--yes"]
+    assert "“ssd” is not a tier and a size" in call("wang", *words, code=2).stderr
