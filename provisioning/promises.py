@@ -125,7 +125,7 @@ class Promises:
         else:
             elsewhere = [load for load in self.loads(step.vm_id) if load.facts.code != present.host]
             if not elsewhere:
-                raise Refused("{name}: its pool has no other host.", name=step.name)
+                raise Refused("There is no other host that {name} could go to.", name=step.name)
             host = place([wish], elsewhere, self.overcommit)[0]
         self.taken = [replace(p, host=host) if p.vm_id == step.vm_id else p for p in self.taken]
         return replace(step, before={"host": present.host}, after={"host": host})

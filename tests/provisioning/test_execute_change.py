@@ -197,6 +197,16 @@ def test_a_plan_that_is_no_longer_the_printed_one_is_refused(ctx, estate):
         begin_change(ctx, [create_step(vm, "tax-1", SMALL)], "test", checksum=plan.checksum)
 
 
+def test_a_resize_that_was_planned_before_another_one_ended_is_refused(ctx, estate):
+    """Else it would be rolled back to a size that it did not replace."""
+    vm = made(ctx, estate)
+    mine = plan_change(ctx, [resize_step(vm, "tax-1", SMALL, HALF)])
+    change_machines(ctx, [resize_step(vm, "tax-1", SMALL, Size(6, 8192, {"ssd": 100}))], "another's")
+    with pytest.raises(Refused, match="tax-1 has changed its size since"):
+        begin_change(ctx, mine.steps, "cut", checksum=mine.checksum)
+    assert held(ctx, vm) == Size(6, 8192, {"ssd": 100})
+
+
 def test_only_an_operator_changes_machines(ctx, estate):
     vm = planned_vm(ctx, "tax-1", estate.lab, estate.tax)
     finance = ctx.acting_as(replace(ctx.actor, roles=frozenset({Role.FINANCE})))

@@ -9,9 +9,11 @@ from sqlalchemy.orm import Session
 from cloudctl.core.errors import Message, NotFound, Refused
 from cloudctl.core.estate import people, systems, unit_codes
 from cloudctl.core.identity import Role
+from cloudctl.core.quantity import Size
 from cloudctl.operations.context import Context
 from cloudctl.operations.machines.promised_room import promises
 from cloudctl.operations.requests.reserved_room import reserve_granted
+from metering.allocations import current_allocations, size_of
 from provisioning.cycles import with_cycles
 from provisioning.driver import Driver, addresses_of
 from provisioning.model import Capability, Machine, Observation, Step, StepKind
@@ -98,6 +100,7 @@ def lay_out(
     machines = {step.vm_id: get_vm(session, step.vm_id) for step in steps}
     require_free(ctx, session, machines)
     _require_states(steps, machines)
+    _require_sizes(session, steps, machines, seen)
     _require_systems(session, steps, machines)
     owned = with_owners(session, steps)
     laid: dict[int, Iterator[Step]] = {}
@@ -170,6 +173,28 @@ def _require_states(steps: Sequence[Step], machines: Mapping[int, VmRow]) -> Non
         states[step.vm_id] = _TO.get(step.kind, states[step.vm_id])
         if step.kind in (StepKind.CREATE, StepKind.RESIZE) and wanted_size(step).vcpus < 1:
             raise Refused("{name}: a machine has at least one vCPU.", name=step.name)
+
+
+def _require_sizes(
+    session: Session, steps: Sequence[Step], machines: Mapping[int, VmRow], seen: Mapping[int, Seen]
+) -> None:
+    """A resize begins at what its machine holds by now, or at what it was given behind our back."""
+    if not any(step.kind == StepKind.RESIZE for step in steps):
+        return
+    sizes = {vm_id: size_of(row) for vm_id, row in current_allocations(session).items()}
+    for step in steps:
+        if step.kind == StepKind.RESIZE and step.before is not None:
+            before, row = Size.from_json(step.before), machines[step.vm_id]
+            if before != sizes.get(row.id, before):
+                machine = seen[row.pool_id].machine(row)
+                if machine is None or machine.size != before:
+                    raise Refused(
+                        "{name} has changed its size since.",
+                        name=step.name,
+                        hint=Message("Look at it again, and plan anew."),
+                    )
+        if step.kind in (StepKind.CREATE, StepKind.ADOPT, StepKind.RESIZE):
+            sizes[step.vm_id] = wanted_size(step)
 
 
 def _require_systems(session: Session, steps: Sequence[Step], machines: Mapping[int, VmRow]) -> None:

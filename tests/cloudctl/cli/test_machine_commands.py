@@ -409,4 +409,4 @@ def test_a_pool_of_one_host_says_why_nothing_moves(ctx, run_cli):
     change_machines(ctx, [create_step(vm, "m", SMALL)], "made")
     for words in (("vm", "migrate", "m"), ("host", "drain", "n1")):
         told = run_cli(ctx.home, *words, "--yes")
-        assert told.exit_code == 5 and "m: its pool has no other host." in told.stderr
+        assert told.exit_code == 5 and "There is no other host that m could go to." in told.stderr
