@@ -30,6 +30,12 @@ def cuts_of(grants: Sequence[str], without: Sequence[str]) -> tuple[Cut, ...]:
     cuts = []
     for text in grants:
         name, given = _parts(text, CUT_KEYS)
+        if not given:
+            raise UsageError(
+                "“{text}” says nothing that is granted less; after the name come {keys}, each with = and a value.",
+                text=text,
+                keys=", ".join(CUT_KEYS),
+            )
         storage = _tiers(text, given["storage"]) if "storage" in given else None
         cuts.append(
             Cut(

@@ -69,7 +69,7 @@ def _write_fixed(book: Any, pages: tuple[Any, Any], form: Form, texts: Catalogue
         if sheet == HEAD_SHEET and row < FIRST_FIELD_ROW:
             looks = title if row == 1 else None
         pages[sheet].write_string(row - 1, column - 1, text, looks)
-    head.set_column(0, 0, 30)
+    head.set_column(0, 0, 36)
     head.set_column(1, 1, 44)
     head.set_column(2, 2, 70)
     for page in (head, table):

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+from policies.requests.model import RequestKind
 from reports.datasets.requests import HandedOver, HandoverReport
 from reports.document import Block, Cell, Column, Document, Facts, Part, SignatureBox, Signatures, Table
 from reports.layouts.wording import MIB_PER_GIB, Reader, assemble, label, named
@@ -53,7 +54,7 @@ def _machines(report: HandoverReport, reader: Reader) -> Table:
     texts = reader.texts
     return Table(
         "machines",
-        texts.text("Machines handed over"),
+        texts.text("Machines given back" if report.kind == RequestKind.RETIRE else "Machines handed over"),
         (
             Column("vm", texts.text("Machine"), "code", 18),
             Column("pool", texts.text("Pool"), "text", 16),
@@ -94,10 +95,12 @@ def _row(machine: HandedOver, reader: Reader) -> tuple[Cell, ...]:
 def _signatures(report: HandoverReport, reader: Reader) -> Signatures:
     texts = reader.texts
     blanks = (texts.text("Signature:"), texts.text("Date:"))
+    parties = (report.imprint.site, named(report.unit))
+    giver, taker = reversed(parties) if report.kind == RequestKind.RETIRE else parties
     return Signatures(
         texts.text("Signatures"),
         (
-            SignatureBox(texts.text("Handed over by"), report.imprint.site, (), blanks, ""),
-            SignatureBox(texts.text("Received by"), named(report.unit), (), blanks, ""),
+            SignatureBox(texts.text("Handed over by"), giver, (), blanks, ""),
+            SignatureBox(texts.text("Received by"), taker, (), blanks, ""),
         ),
     )

@@ -279,6 +279,25 @@ def test_a_row_twice_and_a_machine_that_is_gone_are_refused(ctx, three, tmp_path
     }
 
 
+def test_of_two_rows_that_say_otherwise_neither_is_taken(ctx, three, tmp_path):
+    path = filled(ctx, tmp_path / "m.xlsx", mystery={"decision": "adopt", "system": "tax"})
+    book = openpyxl.load_workbook(path)
+    page = book.worksheets[0]
+    for column in range(1, column_of("system")):
+        page.cell(5, column).value = page.cell(2, column).value
+    page.cell(5, column_of("decision")).value = "leave"
+    book.save(path)
+    assert refused(ctx, path) == {"B5": "Row 2 speaks of this machine too."}
+
+
+def test_decisions_on_another_sheet_are_not_passed_over(ctx, three, tmp_path):
+    path = filled(ctx, tmp_path / "m.xlsx")
+    book = openpyxl.load_workbook(path)
+    book.create_sheet("More").append(["lab", "sim-99", "adopt"])
+    book.save(path)
+    assert refused(ctx, path) == {"A1": "This sheet is not of the form."}
+
+
 def test_names_that_the_ledger_could_not_keep_are_refused(ctx, wild, tmp_path):
     wild("=cmd|' /C calc'!A0")
     wild("tax 1")

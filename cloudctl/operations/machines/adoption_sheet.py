@@ -45,6 +45,9 @@ def read_adoption_sheet(ctx: Context, path: Path) -> list[Adoption]:
         raise InvalidInput([problem(str(path), "The form has lost a sheet.")])
     sheet = pages[0]
     problems = [fault for page in pages for fault in page.problems]
+    problems += [
+        problem(page.place(1, 1), "This sheet is not of the form.") for page in pages[1:] if page.cells
+    ]
     problems += list(_headings(sheet))
     if not problems:
         found = {(each.pool, each.machine.external_id): each for each in list_orphans(ctx).found}
@@ -66,8 +69,7 @@ def _headings(sheet: Sheet) -> Iterator[Problem]:
     for column, (_, heading, _) in enumerate(COLUMNS, 1):
         known = {each.message(heading) for each in texts}
         if sheet.cells.get((1, column)) not in known:
-            wanted = texts[0].message(heading)
-            yield problem(sheet.place(1, column), "Here the heading “{heading}” is wanted.", heading=wanted)
+            yield problem(sheet.place(1, column), "Here the heading “{heading}” is wanted.", heading=heading)
 
 
 class _Reading:
@@ -94,11 +96,10 @@ class _Reading:
             if decision == "adopt" and system is None and not self._value(line, "system"):
                 self._wrong(line, "system", Message("Say which system takes it over."))
             orphan = self._orphan(line, key) if decision == "adopt" else None
-            if key in seen and decision == "adopt":
+            if decision is not None and seen.setdefault(key, line) != line:
                 self._wrong(
                     line, "external_id", Message("Row {row} speaks of this machine too.", {"row": seen[key]})
                 )
-            seen.setdefault(key, line)
             if orphan is not None and system is not None and len(self.problems) == before:
                 yield line, Adoption(orphan.machine, orphan.pool, system)
 

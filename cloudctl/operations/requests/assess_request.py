@@ -43,6 +43,11 @@ class Assessment:
     monthly_fen: int | None
 
 
+# What a pool must be able to do for it; what is not named here needs no room, and no look.
+_NEEDED: Mapping[str, Capability] = {
+    RequestKind.NEW: Capability.CREATE,
+    RequestKind.RESIZE: Capability.RESIZE,
+}
 # Pool id -> what its cloud showed; None: it did not answer.
 Looks = Mapping[int, Seen | None]
 
@@ -61,6 +66,8 @@ def look_at_pools(ctx: Context, session: Session, row: RequestRow, items: Sequen
 
 
 def _pools(session: Session, row: RequestRow, items: Sequence[Item]) -> list[int]:
+    if row.kind not in _NEEDED:
+        return []
     if row.kind == RequestKind.NEW:
         codes = dict.fromkeys(item.pool for item in items if item.pool)
         return [find_pool(session, code).id for code in codes]
@@ -143,11 +150,6 @@ def _capacity_findings(
     ctx: Context, session: Session, row: RequestRow, items: Sequence[Item], looks: Looks
 ) -> Iterator[Finding]:
     """Whether the pools can do it and have the room, beside what other grants have reserved."""
-    needed = {RequestKind.NEW: Capability.CREATE, RequestKind.RESIZE: Capability.RESIZE}.get(
-        RequestKind(row.kind)
-    )
-    if needed is None:
-        return
     for pool_id, seen in looks.items():
         pool = get_pool(session, pool_id)
         if seen is None:
@@ -161,7 +163,7 @@ def _capacity_findings(
                 "Pool {pool} is run by others: a work order; what is free there is not known.",
                 pool=pool.code,
             )
-        elif needed not in seen.capabilities:
+        elif _NEEDED[row.kind] not in seen.capabilities:
             yield _bad(CheckSubject.CAPACITY, "Pool {pool} cannot do this.", pool=pool.code)
         else:
             promised = promises(session, pool, seen.observation)

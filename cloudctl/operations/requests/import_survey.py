@@ -15,7 +15,7 @@ from cloudctl.operations.requests.make_form import chosen, equipment_choices, ho
 from cloudctl.operations.requests.read_form import Answer, FilledForm, read_form
 from cloudctl.operations.requests.request_steps import require_asker
 from policies.requests.amounts import MIB_PER_GIB
-from policies.requests.faults import Known
+from policies.requests.faults import Known, text_faults
 from policies.requests.store import forget_survey, survey_digests
 from policies.requests.tables import SurveyRow
 from provisioning.store import find_pool
@@ -44,7 +44,7 @@ def import_surveys(ctx: Context, paths: Sequence[Path]) -> list[Surveyed]:
             except InvalidInput as failure:
                 problems += failure.problems
                 continue
-            problems += [*filled.problems, *_faults(filled, known)]
+            problems += [*filled.problems, *_faults(filled, known), *_lines_twice(filled)]
             forms.append(filled)
         problems += _surveyed_twice(forms)
         if problems:
@@ -71,9 +71,23 @@ def _faults(filled: FilledForm, known: Known) -> list[Problem]:
             values = {"pool": chosen(str(line.answers["pool"])), "code": tier}
             told = Message("Pool {pool} has no tier “{code}”.", values)
             found.append(Problem(filled.line_place(line.number, "tier"), told))
+        for fault in text_faults("equipment", str(line.answers["equipment"] or "")):
+            found.append(Problem(filled.line_place(line.number, fault.field), fault.message))
         if line.answers["kind"] is not None and line.answers["kind"] not in kinds:
             found.append(Problem(filled.line_place(line.number, "kind"), Message("Choose one of the list.")))
     return found
+
+
+def _lines_twice(filled: FilledForm) -> Iterator[Problem]:
+    """Lines that are alike in everything: alike machines are one line with their count."""
+    first: dict[tuple[Answer, ...], int] = {}
+    for line in filled.lines:
+        row = first.setdefault(tuple(line.answers.values()), line.number)
+        if row != line.number:
+            told = Message(
+                "Row {row} says the same; how many alike there are stands in the count.", {"row": row}
+            )
+            yield Problem(filled.line_place(line.number, "equipment"), told)
 
 
 def _surveyed_twice(forms: Sequence[FilledForm]) -> Iterator[Problem]:

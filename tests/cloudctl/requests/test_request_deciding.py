@@ -74,6 +74,7 @@ def test_a_refusal_has_its_reason_and_counts_as_nothing_granted(call, checked):
         (["--without", "web", "--reason", "None"], 5),
         (["--grant", "app,vcpus=1", "--reason", "Other"], 5),
         (["--grant", "web,colour=red", "--reason", "?"], 2),
+        (["--grant", "web", "--reason", "Only this one"], 2),
         (["--grant", "web,vcpus=two", "--reason", "?"], 2),
         (["--until", "2027-01-01"], 5),
     ],

@@ -100,6 +100,21 @@ def test_the_unit_is_handed_its_machines(call, done, tmp_path, lang):
         assert address in page and address in texts
 
 
+def test_what_is_retired_is_given_back_by_its_unit(call, ctx, done, tmp_path):
+    call("wang", "request", "submit", "retire", "--system", "tax", *NEW[:-2], "--machine", "web-1", "--yes")
+    call("olga", "request", "check", 2, "--yes")
+    call("pan", "request", "approve", 2, "--yes")
+    call("olga", "request", "execute", 2, "--yes")
+    with ctx.reading() as session:
+        unit = session.query(UnitRow).filter_by(code="fin").one().name
+    for number, words in ((1, "Machines handed over"), (2, "Machines given back")):
+        call("wang", "report", "build", "handover", "--request", number, "--output-dir", tmp_path)
+        page = (tmp_path / f"handover-{number}.html").read_text()
+        assert words in page
+        signed = page.partition("Handed over by")[2].partition("Received by")[0]
+        assert (unit in signed) is (number == 2)
+
+
 def test_a_long_purpose_is_whole_on_the_sheet(call, ctx, done, tmp_path):
     with ctx.writing() as session:
         session.query(RequestRow).one().purpose = "年末申报" * 60 + "\n第二段\n第三段"

@@ -113,6 +113,18 @@ def test_a_system_in_two_forms_at_once_is_told(call, form):
     assert call("list", "-o", "json") == []
 
 
+def test_a_line_twice_is_told_and_lines_of_the_same_name_are_not(call, form):
+    told = call("import", filled(form, TAX, OLD, TAX), "--yes", code=3).stderr
+    assert "!B4: Row 2 says the same" in told
+    assert told.count("says the same") == 1
+    call("import", filled(form, TAX, (*TAX[:4], 8, *TAX[5:])), "--yes")
+
+
+def test_a_name_that_fills_pages_is_told(call, form):
+    told = call("import", filled(form, ("tax Tax", "x" * 501, *TAX[2:])), "--yes", code=3).stderr
+    assert "!B2: Here a text of at most 500 characters" in told
+
+
 def test_a_tier_that_the_planned_pool_does_not_have_is_told(call, form, ctx):
     with ctx.writing() as session:
         session.query(PoolRow).filter_by(code="lab").one().options = {"tiers": {"ssd": "default"}}
