@@ -68,8 +68,10 @@ def listen_to_guests(
 
 
 def _running(connection: Any, vm_ids: Collection[int]) -> Iterator[tuple[int, Found]]:
+    """Without those on their way here, and strangers' passing ones: they have no definition to carry our marks."""
     libvirt = sdk()
-    for domain in connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE):
+    lasting = libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE | libvirt.VIR_CONNECT_LIST_DOMAINS_PERSISTENT
+    for domain in connection.listAllDomains(lasting):
         try:
             marks = marks_of(domain)
             if marks is not None and marks.vm_id in vm_ids:

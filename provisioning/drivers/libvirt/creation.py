@@ -24,7 +24,6 @@ from provisioning.drivers.libvirt.storage import (
     GIB,
     find_volume,
     refresh,
-    remove_volume,
     require_free_space,
     storage_pool,
     volume_name,
@@ -186,7 +185,6 @@ def _make_volumes(
 
 def _make_disk(place: Workplace, pool: Any, disk: DiskPlan, base: Base | None) -> None:
     capacity = disk.gib * GIB
-    remove_volume(pool, disk.volume)
     if base is None:
         pool.createXML(volume_xml(disk.volume, capacity, "qcow2"), 0)
         return

@@ -31,6 +31,11 @@ class Disk:
     cache: str
     is_storage: bool
 
+    @property
+    def is_elsewhere(self) -> bool:
+        """No volume or file of the host: an empty CD drive, or something that QEMU reaches over the network."""
+        return self.pool is None and self.path is None
+
 
 @dataclass(frozen=True, slots=True)
 class Interface:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from cloudctl.core.errors import Refused
+from provisioning.drivers.libvirt.marks import NAMESPACE
 from provisioning.drivers.libvirt.options import Boot, Nic
 
 GUEST_AGENT = "org.qemu.guest_agent.0"
@@ -180,7 +181,7 @@ def with_marks(root: ET.Element, marks: ET.Element) -> str:
     if metadata is None:
         metadata = ET.SubElement(root, "metadata")
     for child in list(metadata):
-        if child.tag.endswith("}machine"):
+        if child.tag == f"{{{NAMESPACE}}}machine":
             metadata.remove(child)
     metadata.append(marks)
     return written(root)

@@ -158,17 +158,19 @@ class LibvirtDriver:
 
     def _delete(self, step: Step) -> Applied:
         seen = self._whereabouts(step)
-        there = seen.newest
-        if there is None:
-            host = str((step.before or {}).get("host"))
-            if host in seen.silent:
-                raise seen.silent[host]
+        places = (*([seen.newest] if seen.newest else []), *seen.others)
+        if seen.newest is None:
+            seen.require_answer(str((step.before or {}).get("host")), self._hosts)
+        if not places:
             stone = self._archive.stone(step.vm_id)
             at = stone.at if stone else self._clock.now()
             return Applied(at, stone.external_id if stone else None, None)
-        applied = self._on(there.host, lambda place: removal.delete(place, place.again(there.found)))
-        for other in seen.others:
+        there, *others = places
+        # First, for one that runs elsewhere too is refused before anything is deleted.
+        for other in others:
             self._clear_away(step.vm_id, other.host, other.found)
+        applied = self._on(there.host, lambda place: removal.delete(place, place.again(there.found)))
+        self._archive.clear_remnant(step.vm_id, there.host)
         return applied
 
     def _adopt(self, step: Step) -> Applied:
@@ -178,7 +180,8 @@ class LibvirtDriver:
             for reason in told.silent.values():
                 raise reason
             raise Refused("The cloud has no machine {name} without an owner.", name=step.name)
-        host, there = found[0]
+        # Two hosts may have a definition of the same machine: the one that was seen there is meant.
+        host, there = min(found, key=lambda each: each[0] != (step.after or {}).get("host"))
         return self._on(host, lambda place: adoption.adopt(place, place.again(there), step))
 
     def _migrate(self, step: Step) -> Applied:
@@ -192,10 +195,8 @@ class LibvirtDriver:
             return self._on(target, lambda place: movement.arrived(place, place.again(there.found)))
         with turns(self._hosts[there.host], self._hosts[target]):
             goal = self._on(target, lambda place: movement.made_ready(place, there.found))
-            self._archive.clear_remnant(step.vm_id, target)
-            return self._on(
-                there.host, lambda place: movement.migrate(place, goal, place.again(there.found), step)
-            )
+            self._on(there.host, lambda place: movement.migrate(place, goal, place.again(there.found), step))
+            return self._on(target, lambda place: movement.arrived(place, place.again(there.found)))
 
     def _evacuate(self, step: Step) -> Applied:
         assert step.before is not None and step.after is not None
@@ -208,16 +209,28 @@ class LibvirtDriver:
         if there is not None and there.host == target:
             for other in seen.others:
                 self._clear_away(step.vm_id, other.host, other.found)
-            return self._on(target, lambda place: movement.taken_over(place, place.again(there.found)))
-        if dead not in seen.silent and dead in self._hosts:
-            if there is not None and there.host == dead:
-                raise Refused("Host {host} answers: its machines are migrated, not evacuated.", host=dead)
-            raise Refused("{name} does not stand on {host} any more.", name=step.name, host=dead)
-        if there is not None:
+            return self._take_over(step, lambda place: movement.taken_over(place, place.again(there.found)))
+        if there is None and any(place.host == dead for place in seen.others):
+            # An evacuation was cut off before anything of it stood elsewhere, and the host is back.
+            seen.require_answer(dead, ())
+            self._archive.clear_remnant(step.vm_id, dead)
+            raise Refused("Host {host} answers: its machines are migrated, not evacuated.", host=dead)
+        if there is not None and there.host == dead:
+            raise Refused("Host {host} answers: its machines are migrated, not evacuated.", host=dead)
+        if there is not None or (dead in self._hosts and dead not in seen.silent):
             raise Refused("{name} does not stand on {host} any more.", name=step.name, host=dead)
         # First, so that a kill after the start cannot let the old host's definition pass for the machine.
         self._archive.leave_behind(step.vm_id, dead)
-        return self._on(target, lambda place: movement.evacuate(place, step))
+        return self._take_over(step, lambda place: movement.evacuate(place, step))
+
+    def _take_over(self, step: Step, work: Callable[[Workplace], Applied]) -> Applied:
+        """Refused: it stands nowhere else, so that the dead host's definition is the machine when that is back."""
+        assert step.before is not None and step.after is not None
+        try:
+            return self._on(str(step.after.get("host")), work)
+        except Refused:
+            self._archive.clear_remnant(step.vm_id, str(step.before.get("host")))
+            raise
 
     def _clear_away(self, vm_id: int, host: str, there: Found, *, even_halted: bool = False) -> None:
         """What is left of a machine on a host that it has left: the definition, never the disks.
@@ -228,7 +241,7 @@ class LibvirtDriver:
         def clear(place: Workplace) -> None:
             stale = place.again(there).domain
             if even_halted and is_leaving(stale):
-                stale.destroy()
+                power.cut(stale)
             if stale.isActive():
                 raise Refused(
                     "{name} runs on host {host} too: power one of the two off by hand.",

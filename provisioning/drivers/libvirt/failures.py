@@ -3,7 +3,7 @@
 from typing import Any
 
 from cloudctl.core.errors import CloudctlError, Refused
-from provisioning.driver import HostUnreachable
+from provisioning.driver import HostUnreachable, StillAtWork
 from provisioning.drivers.libvirt.sdk import sdk
 
 # Words of the catalogue for a host that could not be asked.
@@ -33,7 +33,7 @@ def said(error: Any) -> str:
 
 
 def translated(error: Any, host: str) -> CloudctlError:
-    """A libvirtError as one of ours: HostSilent where nobody knows what was done, Refused where nothing was."""
+    """A libvirtError as one of ours: Refused where nothing was done, else HostSilent, or of one machine StillAtWork."""
     libvirt = sdk()
     code, text = error.get_error_code(), said(error)
     lower = text.lower()
@@ -46,9 +46,20 @@ def translated(error: Any, host: str) -> CloudctlError:
         return HostSilent(
             "Host {host} refused the credentials: {reason}", CREDENTIALS, host=host, reason=text
         )
-    if is_line or code == libvirt.VIR_ERR_OPERATION_TIMEOUT:
+    if is_line:
         return HostSilent("Host {host} does not answer: {reason}", host=host, reason=text)
+    if code == libvirt.VIR_ERR_OPERATION_TIMEOUT:
+        # It answers, but a QEMU of its does not.
+        return StillAtWork("Host {host} did not get it done in time: {reason}", host=host, reason=text)
     return Refused("Host {host} refused: {reason}", host=host, reason=text)
+
+
+def unreachable(error: Any, host: str) -> HostSilent:
+    """Whatever it was: nobody could ask the host."""
+    reason = translated(error, host)
+    if isinstance(reason, HostSilent):
+        return reason
+    return HostSilent("Host {host} does not answer: {reason}", host=host, reason=said(error))
 
 
 def _is_of_the_line(error: Any) -> bool:

@@ -23,7 +23,8 @@ class Host:
         # Whose turn it is: one step works on a host at a time, for it counts on the room it saw.
         self.turn = RLock()
         self._questions = Lane(code, settings.uri)
-        self._steps = Lane(code, settings.uri)
+        # What hangs may come through yet: nothing is done beside it, for it may be the same step, asked again.
+        self._steps = Lane(code, settings.uri, most_left_behind=1)
 
     def begin(self, job: Job[T]) -> Question[T]:
         """Asks a question without waiting for the answer."""

@@ -1,9 +1,10 @@
 """Disk images: checked against their SHA-256, and uploaded once per storage pool."""
 
 import hashlib
+import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from cloudctl.core.errors import Refused
 from provisioning.drivers.libvirt.domain_xml import volume_xml
@@ -102,13 +103,38 @@ def _uploaded_once(connection: Any, pool_name: str, host: str, image: CheckedIma
     whole = f"{name}.whole"
     refresh(pool, host)
     volume = find_volume(pool, name)
-    if volume is None or find_volume(pool, whole) is None:
+    if volume is None or not (find_volume(pool, whole) or _is_built_upon(pool, volume.path())):
         remove_volume(pool, name)
         require_free_space(pool, image.length, host)
         volume = pool.createXML(volume_xml(name, image.length, "raw"), 0)
-        with image.path.open("rb") as file:
-            fill(connection, volume, file, image.length)
+        if _sent(connection, volume, image) != image.sha256:
+            remove_volume(pool, name)
+            raise Refused("{path} changed while it was uploaded.", path=str(image.path))
         write_raw(connection, pool, whole, image.sha256.encode())
         refresh(pool, host)
         volume = find_volume(pool, name)
     return Base(volume, volume.path(), image)
+
+
+def _sent(connection: Any, volume: Any, image: CheckedImage) -> str:
+    """The SHA-256 of what really went over the line."""
+    with image.path.open("rb") as file:
+        source = _Watched(file)
+        fill(connection, volume, source, image.length)
+    return source.digest.hexdigest()
+
+
+class _Watched:
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self.digest = file, hashlib.sha256()
+
+    def read(self, length: int) -> bytes:
+        chunk = self._file.read(length)
+        self.digest.update(chunk)
+        return chunk
+
+
+def _is_built_upon(pool: Any, path: str) -> bool:
+    """Whether a machine's disk lies over it: then it was whole, whoever tidied the note of that away."""
+    volumes = (ET.fromstring(volume.XMLDesc()) for volume in pool.listAllVolumes())
+    return any(volume.findtext("backingStore/path") == path for volume in volumes)

@@ -11,7 +11,7 @@ from threading import Lock, Thread
 from time import monotonic
 from typing import Any, Generic, TypeVar
 
-from provisioning.drivers.libvirt.failures import HostSilent, translated
+from provisioning.drivers.libvirt.failures import HostSilent, translated, unreachable
 from provisioning.drivers.libvirt.sdk import sdk
 
 T = TypeVar("T")
@@ -25,8 +25,8 @@ MOST_LEFT_BEHIND = 3
 class Lane:
     """The way to a host, for any number of askers, one after the other. Nothing connects before the first job."""
 
-    def __init__(self, code: str, uri: str) -> None:
-        self._code, self._uri = code, uri
+    def __init__(self, code: str, uri: str, most_left_behind: int = MOST_LEFT_BEHIND) -> None:
+        self._code, self._uri, self._most = code, uri, most_left_behind
         self._lock = Lock()
         self._worker: _Worker | None = None
         self._left_behind: list[_Worker] = []
@@ -35,7 +35,7 @@ class Lane:
         """Hands a job to the thread; it gets the open connection. HostSilent when too many hang there already."""
         with self._lock:
             self._dismiss_idle()
-            if len(self._left_behind) >= MOST_LEFT_BEHIND:
+            if len(self._left_behind) >= self._most:
                 raise HostSilent("Host {host} does not answer.", host=self._code)
             if self._worker is None:
                 self._worker = _Worker(self._code, self._uri)
@@ -60,9 +60,11 @@ class Lane:
         self._left_behind = busy
 
     def close(self) -> None:
-        """Hangs up, unless the thread hangs itself."""
+        """Hangs up; a thread that hangs itself does so once it comes through."""
         with self._lock:
             worker, self._worker = self._worker, None
+            for hanging in self._left_behind:
+                hanging.dismiss()
         if worker is not None:
             worker.close()
 
@@ -131,7 +133,10 @@ class _Worker:
         if self._connection is not None and not self._connection.isAlive():
             self._hang_up()
         if self._connection is None:
-            self._connection = connected(self._uri)
+            try:
+                self._connection = connected(self._uri)
+            except sdk().libvirtError as error:
+                raise unreachable(error, self._code) from None
         return self._connection
 
     def _hang_up(self) -> None:

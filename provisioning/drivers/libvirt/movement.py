@@ -1,18 +1,19 @@
 """Moves machines between hosts: live or off while both answer, and from the archive when the old host is dead."""
 
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
 from xml.etree import ElementTree as ET
 
 from cloudctl.core.errors import Refused
-from provisioning.drivers.libvirt.definition import Found, found, read_definition
+from provisioning.drivers.libvirt.definition import Definition, Disk, Found, found, read_definition
 from provisioning.drivers.libvirt.domain_xml import with_marks
+from provisioning.drivers.libvirt.failures import HostSilent, said
 from provisioning.drivers.libvirt.interrupted import await_letting_go, is_leaving
 from provisioning.drivers.libvirt.marks import RUNNING, namespaced
 from provisioning.drivers.libvirt.power import cycle_down, cycle_up, is_by_force, marks_of_ours
 from provisioning.drivers.libvirt.removal import forget
 from provisioning.drivers.libvirt.sdk import sdk
-from provisioning.drivers.libvirt.storage import refresh, volume_of
+from provisioning.drivers.libvirt.storage import refresh, storage_pool, volume_of
 from provisioning.drivers.libvirt.workplace import Workplace
 from provisioning.model import Applied, Step
 
@@ -21,11 +22,15 @@ SAFE_CACHES = ("none", "directsync")
 
 
 def made_ready(place: Workplace, there: Found) -> Workplace:
-    """The host it comes to, which must have room, its storage, and no other machine of its name.
+    """The host it comes to, which must have room, its storage, and no other machine of its name."""
+    _make_way(place, there.definition, marks_of_ours(there).vm_id)
+    place.require_room(there.definition.name, place.size_of(there), without=there.definition.uuid)
+    _require_disks(place, there.definition.name, there.definition.disks)
+    return place
 
-    What an evacuation or a cut-off move left of this very machine there goes, disks untouched.
-    """
-    definition = there.definition
+
+def _make_way(place: Workplace, definition: Definition, vm_id: int) -> None:
+    """What an evacuation or a cut-off move left of this very machine here goes, disks untouched."""
     stale = place.named(definition.name)
     if stale is not None and stale.UUIDString() == definition.uuid:
         await_letting_go(stale, definition.name, place.host)
@@ -34,15 +39,15 @@ def made_ready(place: Workplace, there: Found) -> Workplace:
         if stale.UUIDString() != definition.uuid or stale.isActive():
             raise Refused("The cloud has another machine of the name {name}.", name=definition.name)
         forget(stale)
-    place.require_room(definition.name, replace(place.size_of(there)), without=definition.uuid)
-    _require_disks(place, definition.name, there.definition.disks)
-    return place
+    place.archive.clear_remnant(vm_id, place.host)
 
 
-def _require_disks(place: Workplace, name: str, disks: Any) -> None:
+def _require_disks(place: Workplace, name: str, disks: Iterable[Disk]) -> None:
     for disk in disks:
+        if disk.is_elsewhere:
+            continue
         if disk.pool is not None:
-            refresh(place.connection.storagePoolLookupByName(disk.pool), place.host)
+            refresh(storage_pool(place.connection, disk.pool, place.host), place.host)
         if volume_of(place.connection, disk) is None:
             raise Refused(
                 "{name}: host {host} does not see its disk {volume}; the hosts of its pool do not share it.",
@@ -52,7 +57,7 @@ def _require_disks(place: Workplace, name: str, disks: Any) -> None:
             )
 
 
-def migrate(source: Workplace, target: Workplace, there: Found, step: Step) -> Applied:
+def migrate(source: Workplace, target: Workplace, there: Found, step: Step) -> None:
     """On the source's thread. The client holds both ends, so the hosts need not log in to one another."""
     libvirt, domain = sdk(), there.domain
     if is_leaving(domain):
@@ -71,12 +76,15 @@ def migrate(source: Workplace, target: Workplace, there: Found, step: Step) -> A
     if target.host_settings.migrate_uri and domain.isActive():
         parameters[libvirt.VIR_MIGRATE_PARAM_URI] = target.host_settings.migrate_uri
     try:
-        moved = domain.migrate3(target.connection, parameters, flags)
-    except libvirt.libvirtError:
+        domain.migrate3(target.connection, parameters, flags)
+    except libvirt.libvirtError as error:
         if marks_of_ours(found(domain)).is_cycling:
             cycle_up(source, found(domain))
+        if not target.connection.isAlive():
+            raise HostSilent(
+                "Host {host} does not answer: {reason}", host=target.host, reason=said(error)
+            ) from None
         raise
-    return arrived(target, found(moved))
 
 
 def arrived(place: Workplace, there: Found) -> Applied:
@@ -107,8 +115,7 @@ def evacuate(place: Workplace, step: Step) -> Applied:
     marks = before.marks
     if marks is None:
         raise Refused("The cloud has no machine {name}.", name=step.name)
-    if place.named(before.name) is not None:
-        raise Refused("The cloud has another machine of the name {name}.", name=step.name)
+    _make_way(place, before, step.vm_id)
     place.require_room(step.name, marks.size, without=before.uuid)
     _require_disks(place, step.name, before.disks)
     xml = with_marks(ET.fromstring(kept), namespaced(replace(marks, is_cycling=False)))

@@ -3,10 +3,12 @@
 from datetime import datetime
 from threading import Thread
 from time import monotonic, sleep
+from typing import Any
 
 from cloudctl.core.clock import parse_instant
 from cloudctl.core.errors import Message, Refused
 from provisioning.drivers.libvirt.definition import Found
+from provisioning.drivers.libvirt.failures import is_missing
 from provisioning.drivers.libvirt.marks import OFF, RUNNING, SHELVED, Marks
 from provisioning.drivers.libvirt.sdk import sdk
 from provisioning.drivers.libvirt.workplace import Workplace
@@ -112,12 +114,16 @@ def shut_down(place: Workplace, there: Found, *, by_force: bool) -> None:
         if _is_paused(there):
             break
         if monotonic() >= press_at:
+            if button.refusal is not None:
+                break
             button.press()
             press_at = monotonic() + PRESS_AGAIN_SECONDS
         sleep(LOOK_SECONDS)
     if not domain.isActive():
         return
     if not by_force:
+        if button.refusal is not None:
+            raise button.refusal
         raise Refused(
             "{name} did not shut down within {seconds} s.",
             name=there.definition.name,
@@ -130,35 +136,46 @@ def shut_down(place: Workplace, there: Found, *, by_force: bool) -> None:
     try:
         domain.destroyFlags(libvirt.VIR_DOMAIN_DESTROY_GRACEFUL)
     except libvirt.libvirtError:
-        if domain.isActive():
-            domain.destroy()
+        cut(domain)
+
+
+def cut(domain: Any) -> None:
+    """Off at once, unless it went off by itself meanwhile."""
+    try:
+        domain.destroy()
+    except sdk().libvirtError as error:
+        if not is_missing(error) and domain.isActive():
+            raise
 
 
 class _Button:
-    """A guest's power button. A QEMU that hangs never lets go of who presses it: that is a thread of its own."""
+    """A guest's power button. A QEMU that hangs never lets go of who presses it: that is a thread of its own.
+
+    refusal: of the last pressing. It may be its QEMU's end, so a guest that is still there a little later means it.
+    """
 
     def __init__(self, there: Found) -> None:
         self._there = there
         self._thread: Thread | None = None
-        self._refusal: Exception | None = None
+        self.refusal: Exception | None = None
 
     def press(self) -> None:
         """Nothing while it is still being pressed."""
         if self._thread is not None and self._thread.is_alive():
             return
+        self.refusal = None
         self._thread = Thread(target=self._press, name="power button", daemon=True)
         self._thread.start()
         self._thread.join(PRESS_AGAIN_SECONDS)
-        if self._refusal is not None and self._there.domain.isActive():
-            # Else it went off between our looking and our pressing.
-            raise self._refusal
 
     def _press(self) -> None:
         libvirt = sdk()
         try:
             self._there.domain.shutdownFlags(libvirt.VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN)
         except libvirt.libvirtError as refusal:
-            self._refusal = refusal
+            # Late is no refusal: its QEMU owes somebody else an answer, and may yet be powered off.
+            if refusal.get_error_code() != libvirt.VIR_ERR_OPERATION_TIMEOUT:
+                self.refusal = refusal
 
 
 def _is_paused(there: Found) -> bool:

@@ -7,9 +7,9 @@ from uuid import uuid4
 
 from cloudctl.core.errors import Refused
 from provisioning.drivers.libvirt.domain_xml import DiskPlan, disk_element, written
-from provisioning.drivers.libvirt.failures import said
+from provisioning.drivers.libvirt.failures import is_missing, said
+from provisioning.drivers.libvirt.power import cut
 from provisioning.drivers.libvirt.probe_sector import probe_disk
-from provisioning.drivers.libvirt.removal import forget
 from provisioning.drivers.libvirt.sdk import sdk
 from provisioning.drivers.libvirt.storage import remove_volume, storage_pool, write_raw
 from provisioning.drivers.libvirt.workplace import Workplace
@@ -25,13 +25,13 @@ def probe(place: Workplace) -> tuple[Probe, ...]:
     if not place.settings.tiers:
         raise Refused("A probe needs a storage pool: the pool names no tiers.")
     pool = storage_pool(place.connection, next(iter(place.settings.tiers.values())), place.host)
-    name = f"cloudctl-probe-{uuid4().hex[:8]}"
-    volume = f"{name}.img"
+    # One that was cut off is written over by the next.
+    volume = f"cloudctl-probe-{place.host}.img"
     offered = _offered(place.connection)
     write_raw(place.connection, pool, volume, probe_disk())
     try:
         return tuple(
-            _tried(place.connection, kind, name, DiskPlan("vda", pool.name(), volume, format="raw"))
+            _tried(place.connection, kind, DiskPlan("vda", pool.name(), volume, format="raw"))
             if kind in offered
             else Probe(kind, is_offered=False, works=False)
             for kind in TYPES
@@ -53,34 +53,34 @@ def _offered(connection: Any) -> set[str]:
     }
 
 
-def _tried(connection: Any, kind: str, name: str, disk: DiskPlan) -> Probe:
-    domain = None
+def _tried(connection: Any, kind: str, disk: DiskPlan) -> Probe:
+    """A passing guest: it goes with our connection, should we be killed."""
     began = monotonic()
     try:
-        domain = connection.defineXML(_xml(kind, name, disk))
-        domain.create()
-        while domain.isActive() and monotonic() - began < ENOUGH_SECONDS:
-            sleep(0.05)
-        seconds = round(monotonic() - began, 2)
-        if domain.isActive():
-            return Probe(kind, is_offered=True, works=False, seconds=seconds, reason="never_got_there")
-        return Probe(kind, is_offered=True, works=True, seconds=seconds)
+        domain = connection.createXML(_xml(kind, disk), sdk().VIR_DOMAIN_START_AUTODESTROY)
     except sdk().libvirtError as error:
         return Probe(kind, is_offered=True, works=False, reason="refused", detail=said(error))
-    finally:
-        if domain is not None:
-            _clear(domain)
+    while (is_running := _runs(domain)) and monotonic() - began < ENOUGH_SECONDS:
+        sleep(0.05)
+    seconds = round(monotonic() - began, 2)
+    if is_running:
+        cut(domain)
+        return Probe(kind, is_offered=True, works=False, seconds=seconds, reason="never_got_there")
+    return Probe(kind, is_offered=True, works=True, seconds=seconds)
 
 
-def _clear(domain: Any) -> None:
-    if domain.isActive():
-        domain.destroy()
-    forget(domain)
+def _runs(domain: Any) -> bool:
+    try:
+        return bool(domain.isActive())
+    except sdk().libvirtError as error:
+        if is_missing(error):
+            return False
+        raise
 
 
-def _xml(kind: str, name: str, disk: DiskPlan) -> str:
+def _xml(kind: str, disk: DiskPlan) -> str:
     root = ET.Element("domain", type=kind)
-    ET.SubElement(root, "name").text = name
+    ET.SubElement(root, "name").text = f"cloudctl-probe-{uuid4().hex[:8]}"
     ET.SubElement(root, "memory", unit="MiB").text = "32"
     ET.SubElement(root, "vcpu").text = "1"
     os = ET.SubElement(root, "os")

@@ -3,18 +3,17 @@
 What each figure is, and which ones lie, stands in docs/libvirt.md.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from cloudctl.core.clock import Clock
 from cloudctl.core.database import to_micros
-from provisioning.drivers.libvirt.definition import Found, found
-from provisioning.drivers.libvirt.failures import is_missing
+from provisioning.drivers.libvirt.definition import Found
 from provisioning.drivers.libvirt.marks import Marks
 from provisioning.drivers.libvirt.sdk import sdk
 from provisioning.drivers.libvirt.storage import GIB
-from provisioning.drivers.libvirt.survey import Stats, bulk_stats, extents, is_active
+from provisioning.drivers.libvirt.survey import Stats, bulk_stats, described, extents, is_active
 from provisioning.model import MachineState, Reading
 
 # What libvirt says where it knows nothing: -1, as whatever type it counts in.
@@ -45,28 +44,16 @@ def read_host(connection: Any, code: str, clock: Clock, only: Collection[int] | 
     told = bulk_stats(connection, groups)
     now_us = to_micros(clock.now())
     readings, stuck, moved = [], [], {}
-    for there, marks, stats in _ours(told, only):
+    for there, stats in described(told):
+        marks = there.marks
+        if marks is None or (only is not None and marks.vm_id not in only):
+            continue
         if is_stuck(stats):
             stuck.append(marks.vm_id)
         else:
             readings.append(reading(connection, there, marks, stats, code, now_us))
         moved[marks.vm_id] = to_micros(marks.moved_at) if marks.moved_at else 0
     return HostReadings(tuple(readings), tuple(stuck), moved)
-
-
-def _ours(
-    told: list[tuple[Any, Stats]], only: Collection[int] | None
-) -> Iterator[tuple[Found, Marks, Stats]]:
-    for domain, stats in told:
-        try:
-            there = found(domain)
-        except sdk().libvirtError as error:
-            if is_missing(error):
-                continue
-            raise
-        marks = there.marks
-        if marks is not None and (only is None or marks.vm_id in only):
-            yield there, marks, stats
 
 
 def is_stuck(stats: Stats) -> bool:

@@ -5,8 +5,9 @@ from typing import Any
 from cloudctl.core.errors import Refused
 from provisioning.drivers.libvirt.archive import Stone
 from provisioning.drivers.libvirt.definition import Disk, Found
+from provisioning.drivers.libvirt.power import cut
 from provisioning.drivers.libvirt.sdk import sdk
-from provisioning.drivers.libvirt.storage import volume_of
+from provisioning.drivers.libvirt.storage import delete_volume, volume_of
 from provisioning.drivers.libvirt.workplace import Workplace
 from provisioning.model import Applied
 
@@ -15,11 +16,11 @@ def delete(place: Workplace, there: Found) -> Applied:
     """Nothing of it is left. What lies in no storage pool cannot be deleted from here: refused before anything is."""
     assert there.marks is not None
     for disk in there.definition.storage:
-        if disk.pool is None and disk.path and volume_of(place.connection, disk) is None:
+        if disk.pool is None and volume_of(place.connection, disk) is None:
             raise Refused(
                 "{name}: {path} lies in no storage pool of host {host}; move it there or delete it yourself.",
                 name=there.definition.name,
-                path=disk.path,
+                path=disk.path or disk.target,
                 host=place.host,
             )
     remove(place, there)
@@ -30,13 +31,12 @@ def delete(place: Workplace, there: Found) -> Applied:
 
 def remove(place: Workplace, there: Found) -> None:
     """Done in part before: the rest."""
-    if there.domain.isActive():
-        there.domain.destroy()
+    cut(there.domain)
     for disk in there.definition.disks:
         if is_its_own(disk, there):
             volume = volume_of(place.connection, disk)
             if volume is not None:
-                volume.delete(0)
+                delete_volume(volume, place.host)
     forget(there.domain)
 
 

@@ -10,10 +10,11 @@ from time import monotonic, sleep
 
 from cloudctl.core.errors import Message, Refused
 from cloudctl.core.quantity import Size
+from provisioning.driver import StillAtWork
 from provisioning.drivers.libvirt.creation import TARGETS, data_disk
 from provisioning.drivers.libvirt.definition import Definition, Disk, Found, found
 from provisioning.drivers.libvirt.domain_xml import disk_element, volume_xml, with_size, written
-from provisioning.drivers.libvirt.failures import HostSilent, said
+from provisioning.drivers.libvirt.failures import said, translated
 from provisioning.drivers.libvirt.marks import namespaced
 from provisioning.drivers.libvirt.power import cycle_down, cycle_up, is_by_force, marks_of_ours
 from provisioning.drivers.libvirt.sdk import sdk
@@ -24,6 +25,7 @@ from provisioning.drivers.libvirt.storage import (
     refresh,
     remove_volume,
     storage_pool,
+    volume_bytes,
     volume_of,
 )
 from provisioning.drivers.libvirt.workplace import Workplace
@@ -68,10 +70,12 @@ def _live(place: Workplace, there: Found, size: Size) -> None:
     """Memory first, for that can be given back when the guest does not follow."""
     libvirt, domain, has = sdk(), there.domain, there.definition
     both = libvirt.VIR_DOMAIN_AFFECT_LIVE | libvirt.VIR_DOMAIN_AFFECT_CONFIG
-    if size.memory_mib != has.memory_mib:
+    # One that was cut off while the guest gave memory back has that size in its definition already.
+    before_mib = max(has.memory_mib, marks_of_ours(there).size.memory_mib)
+    if size.memory_mib != before_mib:
         domain.setMemoryFlags(size.memory_mib * 1024, both)
-        if size.memory_mib < has.memory_mib and not _balloon_follows(place, there, size.memory_mib):
-            domain.setMemoryFlags(has.memory_mib * 1024, both)
+        if size.memory_mib < before_mib and not _balloon_follows(place, there, size.memory_mib):
+            domain.setMemoryFlags(before_mib * 1024, both)
             raise Refused(
                 "{name} does not give memory back while it runs.",
                 name=has.name,
@@ -83,7 +87,7 @@ def _live(place: Workplace, there: Found, size: Size) -> None:
         try:
             domain.setVcpusFlags(size.vcpus, both)
         except libvirt.libvirtError:
-            domain.setMemoryFlags(has.memory_mib * 1024, both)
+            domain.setMemoryFlags(before_mib * 1024, both)
             raise
 
 
@@ -100,8 +104,8 @@ def _cold(place: Workplace, there: Found, step: Step, size: Size) -> None:
     """If it cannot start in its new size, it starts in its old one, and nothing was done."""
     cycle_down(place, there, by_force=is_by_force(place, step))
     before = there.definition
-    _defined(place, there, size)
     try:
+        _defined(place, there, size)
         cycle_up(place, there)
     except sdk().libvirtError as error:
         place.connection.defineXML(before.xml)
@@ -135,7 +139,9 @@ def _grow_disks(place: Workplace, there: Found, size: Size) -> None:
             else:
                 _add_disk(place, there, tier, size)
     except sdk().libvirtError as error:
-        raise HostSilent(
+        if not isinstance(translated(error, place.host), Refused):
+            raise
+        raise StillAtWork(
             "Host {host}: the disks of {name} are not yet as wanted: {reason}",
             host=place.host,
             name=there.definition.name,
@@ -145,9 +151,9 @@ def _grow_disks(place: Workplace, there: Found, size: Size) -> None:
 
 def _grow(place: Workplace, there: Found, disks: list[Disk], gib: int) -> None:
     """Several disks on one tier: the last one grows by what is missing."""
-    volumes = [volume_of(place.connection, disk) for disk in disks]
-    others = sum(-(-volume.info()[1] // GIB) for volume in volumes[:-1] if volume is not None)
-    last, wanted = volumes[-1], gib - others
+    held = (volume_bytes(place.connection, disk) for disk in disks[:-1])
+    others = sum(-(-each[0] // GIB) for each in held if each is not None)
+    last, wanted = volume_of(place.connection, disks[-1]), gib - others
     if last is None or last.info()[1] >= wanted * GIB:
         return
     if there.domain.isActive():

@@ -27,7 +27,7 @@ Remnants = frozenset[tuple[int, str]]
 def observation(
     views: Mapping[str, HostView], silent: Mapping[str, CloudctlError], remnants: Remnants
 ) -> Observation:
-    sightings = [sighting for view in views.values() for sighting in view.sightings]
+    sightings = [each for view in views.values() for each in view.sightings if not each.is_arriving]
     machines, faults = _once_each(sightings, remnants)
     hosts = [view.facts for view in views.values()] + [HostFacts(code, False, 0, 0) for code in silent]
     return Observation(
@@ -57,9 +57,10 @@ def _once_each(sightings: Iterable[Sighting], remnants: Remnants) -> tuple[list[
     for vm_id, group in groups.items():
         group.sort(key=lambda each: _standing(each, remnants), reverse=True)
         first = group[0].machine
-        if (vm_id, first.host) not in remnants or first.state == MachineState.RUNNING:
+        is_machine = (vm_id, first.host) not in remnants or first.state == MachineState.RUNNING
+        if is_machine:
             kept.append(first)
-        for other in group if first not in kept else group[1:]:
+        for other in group[1:] if is_machine else group:
             runs = other.machine.state == MachineState.RUNNING
             faults.append(Fault(str(other.machine.host), vm_id, RUNS_TWICE if runs else LEFT_BEHIND))
     return kept, faults
@@ -75,15 +76,15 @@ def _standing(sighting: Sighting, remnants: Remnants) -> tuple[bool, datetime, b
 def measurement(
     told: Mapping[str, HostReadings], silent: Mapping[str, CloudctlError], remnants: Remnants
 ) -> Measurement:
-    """The latest place of each machine counts; what was left behind is not read."""
-    best: dict[int, tuple[int, Reading]] = {}
+    """The latest place of each machine counts, and where it runs; what was left behind is not read."""
+    best: dict[int, tuple[tuple[int, bool], Reading]] = {}
     faults = list(silences(silent))
     for code, answer in told.items():
         faults += [Fault(code, vm_id, STUCK) for vm_id in answer.stuck]
         for reading in answer.readings:
             if (reading.vm_id, code) in remnants:
                 continue
-            moved = answer.moved_at_us.get(reading.vm_id, 0)
-            if reading.vm_id not in best or best[reading.vm_id][0] < moved:
-                best[reading.vm_id] = (moved, reading)
+            claim = answer.moved_at_us.get(reading.vm_id, 0), reading.state == MachineState.RUNNING
+            if reading.vm_id not in best or best[reading.vm_id][0] < claim:
+                best[reading.vm_id] = (claim, reading)
     return Measurement(tuple(reading for _, reading in best.values()), tuple(faults))

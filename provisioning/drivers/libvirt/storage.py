@@ -1,11 +1,11 @@
 """A host's storage pools as tiers, and the volumes in them: found, made, filled, grown, removed."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from time import monotonic, sleep
-from typing import Any, BinaryIO
+from typing import Any, Protocol
 from xml.etree import ElementTree as ET
 
 from cloudctl.core.errors import Refused
@@ -20,7 +20,7 @@ ELSEWHERE = "other"
 _UNFIT = re.compile(r"[^A-Za-z0-9._-]")
 CHUNK = 1 << 18
 # How long somebody else's upload to the same storage is waited for.
-REFRESH_SECONDS = 300.0
+BUSY_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +98,17 @@ def volume_of(connection: Any, disk: Disk) -> Any:
         raise
 
 
+def volume_bytes(connection: Any, disk: Disk) -> tuple[int, int] | None:
+    """What a disk can hold, and what it takes; None when no storage pool has it, or not any more."""
+    volume = volume_of(connection, disk)
+    try:
+        return tuple(volume.info()[1:3]) if volume is not None else None
+    except sdk().libvirtError as error:
+        if is_missing(error):
+            return None
+        raise
+
+
 def remove_volume(pool: Any, name: str) -> None:
     """Done before: nothing."""
     volume = find_volume(pool, name)
@@ -105,14 +116,26 @@ def remove_volume(pool: Any, name: str) -> None:
         volume.delete(0)
 
 
+def delete_volume(volume: Any, host: str) -> None:
+    """Waits for what still fills it, such as a copy whose asker was killed."""
+    _once_idle(lambda: volume.delete(0), volume.storagePoolLookupByVolume(), host)
+
+
 def refresh(pool: Any, host: str) -> None:
     """Sees what other hosts have put into the same storage. It cannot while a volume of it is being filled."""
-    end = monotonic() + REFRESH_SECONDS
+    _once_idle(lambda: pool.refresh(0), pool, host)
+
+
+def _once_idle(work: Callable[[], object], pool: Any, host: str) -> None:
+    """HostSilent when the storage pool does not come to rest in time."""
+    libvirt, end = sdk(), monotonic() + BUSY_SECONDS
+    # A pool, and a volume, that something is written to. In the words of its host's language, so not by its words.
+    busy = (libvirt.VIR_ERR_INTERNAL_ERROR, libvirt.VIR_ERR_OPERATION_INVALID)
     while True:
         try:
-            pool.refresh(0)
-        except sdk().libvirtError as error:
-            if "asynchronous jobs" not in str(error):
+            work()
+        except libvirt.libvirtError as error:
+            if error.get_error_domain() != libvirt.VIR_FROM_STORAGE or error.get_error_code() not in busy:
                 raise
             if monotonic() >= end:
                 raise HostSilent(
@@ -136,7 +159,13 @@ def require_free_space(pool: Any, needed_bytes: int, host: str) -> None:
         )
 
 
-def fill(connection: Any, volume: Any, source: BinaryIO, length: int) -> None:
+class Source(Protocol):
+    """What bytes are read from."""
+
+    def read(self, length: int, /) -> bytes: ...
+
+
+def fill(connection: Any, volume: Any, source: Source, length: int) -> None:
     """Sends bytes into a volume."""
     stream = connection.newStream(0)
     volume.upload(stream, 0, length, 0)

@@ -1,7 +1,7 @@
 """What a host has: its capacity, and every domain on it, in a few bulk questions and a small one per domain."""
 
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,9 +10,10 @@ from cloudctl.core.quantity import Size
 from provisioning.drivers.libvirt.addresses import Leases, leased, leases
 from provisioning.drivers.libvirt.definition import Definition, Disk, Found, found
 from provisioning.drivers.libvirt.failures import is_missing
+from provisioning.drivers.libvirt.interrupted import is_arriving
 from provisioning.drivers.libvirt.marks import SHELVED
 from provisioning.drivers.libvirt.sdk import sdk
-from provisioning.drivers.libvirt.storage import GIB, Tiers, read_tiers, volume_of
+from provisioning.drivers.libvirt.storage import GIB, Tiers, read_tiers, volume_bytes
 from provisioning.model import HostFacts, LiveRange, Machine, MachineState
 
 Stats = Mapping[str, Any]
@@ -21,10 +22,14 @@ USUAL_PAGE_KIB = 4
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A machine on a host. moved_at: since when it is said to stand there; of two, the later is right."""
+    """A machine on a host. moved_at: since when it is said to stand there; of two, the later is right.
+
+    is_arriving: it is on its way here, and stands elsewhere until then.
+    """
 
     machine: Machine
     moved_at: datetime | None
+    is_arriving: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,22 +85,22 @@ def bulk_stats(connection: Any, groups: int) -> list[tuple[Any, Stats]]:
 
 
 def _sightings(connection: Any, code: str, tiers: Tiers) -> Iterator[Sighting]:
-    seen = list(_domains(connection))
+    libvirt = sdk()
+    groups = libvirt.VIR_DOMAIN_STATS_STATE | libvirt.VIR_DOMAIN_STATS_VCPU | libvirt.VIR_DOMAIN_STATS_BLOCK
+    seen = list(described(bulk_stats(connection, groups)))
     ports = (port for there, _ in seen for port in there.definition.interfaces)
     given = leases(connection, code, {port.network for port in ports if port.network})
     for there, stats in seen:
         yield _sighting(connection, there, stats, code, tiers, given)
 
 
-def _domains(connection: Any) -> Iterator[tuple[Found, Stats]]:
-    libvirt = sdk()
-    groups = libvirt.VIR_DOMAIN_STATS_STATE | libvirt.VIR_DOMAIN_STATS_VCPU | libvirt.VIR_DOMAIN_STATS_BLOCK
-    for domain, stats in bulk_stats(connection, groups):
+def described(told: Iterable[tuple[Any, Stats]]) -> Iterator[tuple[Found, Stats]]:
+    """Domains with their definitions, but for those that went while we looked."""
+    for domain, stats in told:
         try:
             there = found(domain)
-        except libvirt.libvirtError as error:
+        except sdk().libvirtError as error:
             if is_missing(error):
-                # It went while we looked.
                 continue
             raise
         yield there, stats
@@ -119,7 +124,9 @@ def _sighting(
         leased(definition.interfaces, given),
         live=LiveRange(definition.vcpus, definition.max_vcpus, definition.max_memory_mib),
     )
-    return Sighting(machine, marks.moved_at if marks else None)
+    # Halted it is until it has arrived; and only then a further question is worth its time.
+    is_halted = marks is not None and machine.state == MachineState.PAUSED
+    return Sighting(machine, marks.moved_at if marks else None, is_halted and is_arriving(there.domain))
 
 
 def storage_gib(connection: Any, definition: Definition, stats: Stats, tiers: Tiers) -> dict[str, int]:
@@ -152,8 +159,7 @@ def extents(connection: Any, definition: Definition, stats: Stats) -> Iterator[E
         # What runs has an allocation, too: a high-water mark of this run, which is no use of storage.
         used = stats.get(f"block.{number}.{'physical' if is_active(stats) else 'allocation'}")
         if capacity is None and not is_active(stats):
-            volume = volume_of(connection, disk)
-            capacity, used = volume.info()[1:3] if volume is not None else (None, None)
+            capacity, used = volume_bytes(connection, disk) or (None, None)
         yield Extent(disk, capacity, used, int(stats.get(f"block.{number}.wr.bytes", 0)))
 
 

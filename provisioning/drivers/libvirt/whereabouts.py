@@ -1,12 +1,12 @@
 """Where a machine stands, by what the hosts answered: the latest place counts, what was left behind does not."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from cloudctl.core.errors import CloudctlError, Refused
 from provisioning.drivers.libvirt.definition import Found
-from provisioning.drivers.libvirt.interrupted import IS_RUNNING, presence
+from provisioning.drivers.libvirt.interrupted import IS_LEAVING, IS_RUNNING, presence
 from provisioning.model import Step
 
 _EVER = datetime(1, 1, 1, tzinfo=UTC)
@@ -71,8 +71,17 @@ class Whereabouts:
 
     def require(self) -> Place:
         """Refused when no host has it; Unreachable when one that does not answer may."""
-        if self.newest is not None:
+        if self.newest is not None and self.newest.presence != IS_LEAVING:
             return self.newest
+        # One that a move has halted may run where nobody answers.
         for reason in self.silent.values():
             raise reason
+        if self.newest is not None:
+            return self.newest
         raise Refused("The cloud has no machine {name}.", name=self.step.name)
+
+    def require_answer(self, host: str, known: Collection[str]) -> None:
+        """Unreachable when the machine may stand on that host, or on any where it is not known on which."""
+        for code, reason in self.silent.items():
+            if code == host or host not in known or self.others:
+                raise reason

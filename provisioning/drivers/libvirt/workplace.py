@@ -14,7 +14,7 @@ from provisioning.drivers.libvirt.interrupted import is_arriving
 from provisioning.drivers.libvirt.marks import Marks, marks_of, write_marks
 from provisioning.drivers.libvirt.options import HostSettings, Settings
 from provisioning.drivers.libvirt.sdk import sdk
-from provisioning.drivers.libvirt.storage import GIB, Tiers, read_tiers, volume_of
+from provisioning.drivers.libvirt.storage import GIB, Tiers, read_tiers, volume_bytes
 from provisioning.drivers.libvirt.survey import look
 from provisioning.model import Applied
 from provisioning.placement import HostLoad, why_not
@@ -44,10 +44,8 @@ class Workplace:
 
     def find_renamed(self, vm_id: int) -> Found | None:
         """A question per domain: for a machine that somebody gave another name."""
-        for domain in self.connection.listAllDomains(0):
-            if (there := _ours(domain, vm_id)) is not None:
-                return there
-        return None
+        lasting = self.connection.listAllDomains(sdk().VIR_CONNECT_LIST_DOMAINS_PERSISTENT)
+        return next((there for domain in lasting if (there := _ours(domain, vm_id)) is not None), None)
 
     def named(self, name: str) -> Any:
         """The domain of that name, whosever it is; None when there is none."""
@@ -66,10 +64,10 @@ class Workplace:
         """As the definition and the volumes have it."""
         definition, tiers, storage = there.definition, self.tiers(), dict[str, int]()
         for disk in definition.storage:
-            volume = volume_of(self.connection, disk)
-            if volume is not None:
+            held = volume_bytes(self.connection, disk)
+            if held is not None:
                 tier = tiers.tier_of(disk)
-                storage[tier] = storage.get(tier, 0) + -(-volume.info()[1] // GIB)
+                storage[tier] = storage.get(tier, 0) + -(-held[0] // GIB)
         return Size(definition.vcpus, definition.memory_mib, storage)
 
     def require_room(self, name: str, size: Size, without: str | None = None) -> None:

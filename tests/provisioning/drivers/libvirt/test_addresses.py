@@ -43,8 +43,9 @@ class Host:
     def listAllNetworks(self, _flags):
         return list(self.networks)
 
-    def listAllDomains(self, _flags):
-        return list(self.domains)
+    def listAllDomains(self, flags):
+        lasting = flags & libvirt.VIR_CONNECT_LIST_DOMAINS_PERSISTENT
+        return [each for each in self.domains if each.is_lasting or not lasting]
 
 
 def test_each_network_in_use_is_asked_once_and_no_other():
@@ -78,10 +79,12 @@ def test_addresses_stand_by_port_ipv4_first_without_those_of_the_wire():
 class Guest:
     """A running domain of ours. answers: by source, what libvirt says or raises."""
 
-    def __init__(self, answers):
-        self._answers, self.asked = answers, []
+    def __init__(self, answers, *, is_lasting=True):
+        self._answers, self.asked, self.is_lasting = answers, [], is_lasting
 
     def metadata(self, *_):
+        if not self.is_lasting:
+            raise Said(libvirt.VIR_ERR_OPERATION_INVALID, libvirt.VIR_FROM_QEMU)
         return "<machine vm_id='7' name='m' state='running' host='a' vcpus='1' memory_mib='64'/>"
 
     def XMLDesc(self, _flags=0):
@@ -142,6 +145,12 @@ def test_hanging_agents_are_not_waited_for_one_after_the_other(monkeypatch):
     guest = Guest({AGENT: {"eth0": port(MAC, "10.0.0.9")}, ARP: {"vnet0": port(MAC, "10.0.0.1")}})
     assert told_by_guests(Host(domains=[guest]), 7) == {7: ("10.0.0.1",)}
     assert guest.asked == [ARP]
+
+
+def test_a_passing_guest_of_somebody_else_costs_the_others_nothing():
+    stranger = Guest({}, is_lasting=False)
+    guest = Guest({AGENT: {"eth0": port(MAC, "10.0.0.9")}})
+    assert told_by_guests(Host(domains=[stranger, guest]), 7) == {7: ("10.0.0.9",)}
 
 
 def test_machines_nobody_asked_about_are_left_alone():

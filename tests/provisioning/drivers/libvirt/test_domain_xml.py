@@ -114,6 +114,14 @@ def test_another_size_changes_nothing_else():
     assert read.disks == read_definition(before).disks and after.count("cloudctl:machine ") == 1
 
 
+def test_what_others_wrote_into_the_metadata_stays():
+    theirs = "<x:machine xmlns:x='urn:theirs' rack='4'/>"
+    before = domain_xml(blueprint()).replace("</metadata>", f"{theirs}</metadata>")
+    sizes = {"vcpus": 2, "max_vcpus": 4, "memory_mib": 4096, "max_memory_mib": 4096}
+    after = ET.fromstring(with_size(before, sizes, namespaced(MARKS)))
+    assert [each.get("rack") for each in after.iterfind("metadata/{urn:theirs}machine")] == ["4"]
+
+
 texts = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), min_size=1, max_size=40)
 
 

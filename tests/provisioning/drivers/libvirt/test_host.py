@@ -7,7 +7,7 @@ import pytest
 
 from cloudctl.core.clock import SystemClock
 from cloudctl.core.errors import Refused, Unreachable
-from provisioning.driver import PoolFacts, open_driver
+from provisioning.driver import HostUnreachable, PoolFacts, StillAtWork, open_driver
 from provisioning.drivers.libvirt.failures import translated
 from provisioning.drivers.libvirt.host import Host, answers, turns
 from provisioning.drivers.libvirt.lane import MOST_LEFT_BEHIND, asking_nobody
@@ -85,6 +85,20 @@ def test_steps_take_turns_on_a_host_and_waiting_costs_none_of_their_time(host):
     first.join()
 
 
+def test_nothing_is_done_on_a_host_beside_a_step_that_hangs_and_may_come_through(host):
+    go, done = Event(), []
+    with pytest.raises(Unreachable):
+        host.carry_out(lambda _: (go.wait(20), done.append("first")), 0.05)
+    with pytest.raises(Unreachable):
+        host.carry_out(lambda _: done.append("second"), 20)
+    go.set()
+    end = monotonic() + 20
+    while not done and monotonic() < end:
+        go.wait(0.01)
+    host.carry_out(lambda _: done.append("third"), 20)
+    assert done == ["first", "third"]
+
+
 def test_two_that_work_on_the_same_two_hosts_never_wait_for_each_other():
     one, other = Host("n1", TEST), Host("n2", TEST)
     ended = []
@@ -140,7 +154,6 @@ SAID = {
     (SYSTEM, RPC, "Cannot recv data: Permission denied (publickey)"): "credentials_refused",
     (SYSTEM, RPC, "The server certificate is expired"): "tls_failed",
     (INTERNAL, RPC, "client socket is closed"): "host_unreachable",
-    (libvirt.VIR_ERR_OPERATION_TIMEOUT, QEMU, "cannot acquire state change lock"): "host_unreachable",
     (SYSTEM, STORAGE, "No space left on device"): None,
     (INTERNAL, QEMU, "process exited\n while connecting"): None,
 }
@@ -151,6 +164,11 @@ def test_errors_say_who_does_not_answer_and_who_says_no(said):
     ours, word = translated(Said(*said), "n1"), SAID[said]
     assert isinstance(ours, Unreachable if word else Refused) and getattr(ours, "word", None) == word
     assert "n1" in str(ours) and "\n" not in str(ours)
+
+
+def test_a_machine_whose_qemu_is_late_says_nothing_of_its_host():
+    late = translated(Said(libvirt.VIR_ERR_OPERATION_TIMEOUT, QEMU, "cannot acquire state change lock"), "n1")
+    assert isinstance(late, StillAtWork) and not isinstance(late, HostUnreachable)
 
 
 def test_a_pool_without_the_sdk_says_what_to_install(monkeypatch, tmp_path):

@@ -1,11 +1,16 @@
 """One machine stands once, whatever definitions several hosts have of it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import pytest
 
 from cloudctl.core.errors import Unreachable
 from cloudctl.core.quantity import Size
 from provisioning.drivers.libvirt.failures import TLS, HostSilent
-from provisioning.drivers.libvirt.sight import observation, silences
+from provisioning.drivers.libvirt.readings import HostReadings
+from provisioning.drivers.libvirt.sight import measurement, observation, silences
 from provisioning.drivers.libvirt.survey import HostView, Sighting
 from provisioning.model import HostFacts, Machine, MachineState
 
@@ -38,6 +43,22 @@ def test_the_later_place_is_the_machines_and_the_other_is_left_behind():
 
 def test_a_machine_that_runs_twice_is_told_as_such():
     assert seen(sighting("a"), sighting("b", hours=1)) == ([(1, "b")], [("a", 1, "runs_twice")])
+
+
+def test_what_is_on_its_way_here_stands_elsewhere():
+    arriving = replace(sighting("b", MachineState.PAUSED), is_arriving=True)
+    assert seen(sighting("a"), arriving) == ([(1, "a")], [])
+
+
+@pytest.mark.parametrize("running", "ab")
+def test_while_a_machine_moves_it_is_read_where_it_runs(running):
+    told = {host: HostReadings((reading(host, running),), (), {1: 7}) for host in "ab"}
+    assert [each.host for each in measurement(told, {}, NONE_LEFT).readings] == [running]
+
+
+def reading(host, running):
+    state = MachineState.RUNNING if host == running else MachineState.PAUSED
+    return SimpleNamespace(vm_id=1, host=host, state=str(state))
 
 
 def test_a_remnant_alone_is_not_the_machine():

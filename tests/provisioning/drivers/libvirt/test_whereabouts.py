@@ -79,6 +79,14 @@ def test_a_host_that_does_not_answer_may_have_it():
         Whereabouts.of(STEP, {"a": None}, {}, frozenset()).require()
 
 
+def test_what_a_move_halted_may_run_where_nobody_answers():
+    silent = {"b": Unreachable("Host {host}.", host="b")}
+    with pytest.raises(Unreachable):
+        Whereabouts.of(STEP, {"a": standing(halted())}, silent, frozenset()).require()
+    assert Whereabouts.of(STEP, {"a": standing(halted())}, {}, frozenset()).require().host == "a"
+    assert Whereabouts.of(STEP, {"a": standing(Domain())}, silent, frozenset()).require().host == "a"
+
+
 def test_only_a_move_halts_so():
     assert is_leaving(halted()) and not is_leaving(PAUSED_BY_A_PERSON) and not is_leaving(Domain())
     assert presence(PAUSED_BY_A_PERSON) > presence(halted()) > presence(OFF)
