@@ -7,14 +7,20 @@ import socket
 PORTS = range(15_000, 30_000)
 
 
-def free_port() -> int:
+def free_port(count: int = 1) -> int:
+    """The first of so many in a row."""
     # The machine's own chance: a seed that tests share would make all of them choose the same.
-    for port in random.SystemRandom().sample(PORTS, 100):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
+    for first in random.SystemRandom().sample(PORTS, 100):
+        if all(_is_free(port) for port in range(first, first + count)):
+            return first
     raise OSError("no port is free")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

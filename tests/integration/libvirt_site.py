@@ -1,8 +1,11 @@
-"""A site whose one pool is the libvirt lab, and what lies on the lab's disks."""
+"""A site whose one pool is the libvirt lab, what lies on the lab's disks, and what is waited for there."""
 
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from tests.integration.labs.libvirt_lab import STORAGE, LibvirtLab, guest_files
+from tests.integration.labs.libvirt_lab import PATIENCE_SECONDS, STORAGE, LibvirtLab, guest_files
 from tests.integration.site import Site
 
 SMALL = {"vcpus": 1, "memory_mib": 160, "storage_gib": {"ssd": 1}}
@@ -12,8 +15,8 @@ def site_of(lab: LibvirtLab, folder: Path, **settings) -> Site:
     """settings: of the pool's libvirt driver."""
     libvirt = {
         **guest_files(),
-        "answer_seconds": 5,
-        "stop_seconds": 40,
+        "answer_seconds": 20,
+        "stop_seconds": 240,
         "shared_storage": True,
         "headroom_vcpus": 2,
         "headroom_memory": 2,
@@ -45,3 +48,12 @@ def domains(lab: LibvirtLab) -> dict[str, list[tuple[str, bool]]]:
         found[code] = sorted((each.name(), bool(each.isActive())) for each in connection.listAllDomains())
         connection.close()
     return found
+
+
+def awaited(ask: Callable[[], Any]) -> Any:
+    """The first answer that is something."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not (told := ask()):
+        assert time.monotonic() < end, "nothing was told in time"
+        time.sleep(0.1)
+    return told

@@ -11,7 +11,7 @@ from cloudctl.core.quantity import Size
 from provisioning.driver import addresses_of, open_driver
 from provisioning.steps import create_step
 from tests.integration.labs.libvirt_lab import CMDLINE, libvirt_lab, require_lab
-from tests.integration.libvirt_site import SMALL, site_of
+from tests.integration.libvirt_site import SMALL, awaited, site_of
 
 START = datetime(2026, 10, 1, tzinfo=UTC)
 # Without packet filters: nobody is to be let out.
@@ -37,15 +37,6 @@ def lab():
         yield lab
 
 
-def awaited(ask, seconds=90):
-    """The first answer that is something."""
-    end = time.monotonic() + seconds
-    while not (told := ask()):
-        assert time.monotonic() < end, "nothing was told in time"
-        time.sleep(0.3)
-    return told
-
-
 def test_a_lease_is_shown_with_the_machine(lab, tmp_path):
     lab.clear()
     site = site_of(lab, tmp_path)
@@ -55,7 +46,9 @@ def test_a_lease_is_shown_with_the_machine(lab, tmp_path):
     assert address.startswith("10.9.9.1")
 
 
-def test_guests_on_a_plain_bridge_are_asked_and_those_that_hang_cost_little(lab, tmp_path):
+def test_guests_on_a_plain_bridge_are_asked_and_those_that_hang_cost_little(lab, tmp_path, monkeypatch):
+    import libvirt
+
     lab.clear()
     drivers = []
     for number, (name, agent) in enumerate((("m", "good"), ("n", "deaf")), 1):
@@ -66,15 +59,15 @@ def test_guests_on_a_plain_bridge_are_asked_and_those_that_hang_cost_little(lab,
     for name in "mn":
         lab.wait_for_guest("a", name)
     driver = drivers[-1]
-    began = time.monotonic()
-    seen = driver.observe().machines
-    assert [machine.addresses for machine in seen] == [(), ()]
-    assert time.monotonic() - began < 3, "observing asks no guest"
+    with monkeypatch.context() as patch:
+        patch.delattr(libvirt.virDomain, "interfaceAddresses")
+        seen = driver.observe().machines
+    assert [machine.addresses for machine in seen] == [(), ()], "observing asks no guest"
     assert awaited(lambda: driver.addresses([1])) == {1: ("10.9.8.7",)}
     began = time.monotonic()
     told = addresses_of(driver, seen)
     # Of the deaf one the host overhears, where the libvirt at hand can read this kernel's table of neighbours.
     assert told[1] == ("10.9.8.7",) and told.get(2) in (None, ("10.9.8.8",))
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 60
     for each in drivers:
         each.close()

@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -14,7 +15,7 @@ from cloudctl.core.clock import DrivenClock
 from cloudctl.core.errors import Refused, Unreachable
 from cloudctl.core.quantity import Size
 from provisioning.driver import open_driver
-from provisioning.drivers.libvirt import images
+from provisioning.drivers.libvirt import images, power
 from provisioning.drivers.libvirt.marks import NAMESPACE
 from provisioning.model import MachineState
 from provisioning.steps import (
@@ -27,8 +28,8 @@ from provisioning.steps import (
     start_step,
     stop_step,
 )
-from tests.integration.labs.libvirt_lab import guest_files, libvirt_lab, require_lab
-from tests.integration.libvirt_site import SMALL, domains, site_of, volumes
+from tests.integration.labs.libvirt_lab import PATIENCE_SECONDS, guest_files, libvirt_lab, require_lab
+from tests.integration.libvirt_site import SMALL, awaited, domains, site_of, volumes
 
 START = datetime(2026, 10, 1, tzinfo=UTC)
 SIZE = Size(1, 64, {"ssd": 1})
@@ -87,7 +88,8 @@ class Narrow:
         self._pool.destroy()
         self._pool.undefine()
         self._connection.close()
-        self.daemon.in_its_place("umount", str(self.place))
+        # Whoever still looks at it lets it go a moment later.
+        self.daemon.in_its_place("umount", "-l", str(self.place))
 
 
 @pytest.fixture
@@ -134,6 +136,16 @@ def test_storage_that_runs_full_while_an_image_is_sent_is_named_and_left_as_it_w
     assert driver.observe().machines == ()
 
 
+def test_an_image_that_changes_while_it_is_sent_is_not_kept(lab, opened, tmp_path, monkeypatch):
+    driver = opened({"tiny": image_of(tmp_path, 1)})
+    theirs = tmp_path / "image.raw"
+    monkeypatch.setattr(images, "require_free_space", lambda *_: theirs.write_bytes(bytes(MIB)))
+    with pytest.raises(Refused) as refusal:
+        driver.apply(create_step(1, "m", SIZE, host="a", image="tiny"))
+    assert str(refusal.value) == f"{theirs} changed while it was uploaded."
+    assert volumes(lab) == [] and domains(lab)["a"] == []
+
+
 def test_storage_that_runs_full_while_disks_are_made_leaves_nothing_of_the_machine(lab, opened, narrow):
     storage = narrow(files=1)
     with pytest.raises(Refused) as refusal:
@@ -171,30 +183,43 @@ def test_a_machine_that_its_host_starts_by_itself_does_not_run_twice_after_an_ev
     lab.hosts["a"].die()
     driver.apply(evacuate_step(1, "m", "a", "b"))
     lab.mend()
-    log, end = lab.hosts["a"].base / "log" / "qemu" / "m.log", time.monotonic() + 20
-    while "lock" not in log.read_text() and time.monotonic() < end:
-        time.sleep(0.1)
-    assert 'Failed to get "write" lock' in log.read_text()
-    assert domains(lab) == {"a": [("m", False)], "b": [("m", True)]}
+    log = lab.hosts["a"].base / "log" / "qemu" / "m.log"
+    awaited(lambda: 'Failed to get "write" lock' in log.read_text())
+    # Its QEMU has said so, and ends.
+    awaited(lambda: domains(lab) == {"a": [("m", False)], "b": [("m", True)]})
     fresh = opened()
     assert [(fault.host, fault.reason) for fault in fresh.observe().faults] == [("a", "left_behind")]
     assert fresh.observe().machines[0].host == "b"
 
 
-def after(seconds, what, *arguments):
-    timer = threading.Timer(seconds, what, arguments)
-    timer.start()
-    return timer
+@pytest.fixture
+def once_pressed(monkeypatch):
+    """Does something as soon as a guest's power button is pressed: its step is under way. Waited for at the end."""
+    begun, press, threads = threading.Event(), power._Button.press, []
+
+    def pressed(button):
+        begun.set()
+        press(button)
+
+    def arrange(what, *arguments):
+        threads.append(threading.Thread(target=lambda: begun.wait(PATIENCE_SECONDS) and what(*arguments)))
+        threads[-1].start()
+        return threads[-1]
+
+    monkeypatch.setattr(power._Button, "press", pressed)
+    yield arrange
+    begun.set()
+    for thread in threads:
+        thread.join()
 
 
-def test_a_daemon_that_halts_in_the_midst_of_a_step_leaves_it_open_and_it_is_taken_up(lab, opened):
-    driver = opened(stop_seconds=60, step_seconds=3, cmdline=DEAF)
-    driver.apply(create_step(1, "m", SIZE, host="a"))
-    late = after(0.7, lab.hosts["a"].send, signal.SIGSTOP)
-    began = time.monotonic()
+def test_a_daemon_that_halts_in_the_midst_of_a_step_leaves_it_open_and_it_is_taken_up(
+    lab, opened, once_pressed
+):
+    opened(cmdline=DEAF).apply(create_step(1, "m", SIZE, host="a"))
+    late = once_pressed(lab.hosts["a"].send, signal.SIGSTOP)
     with pytest.raises(Unreachable):
-        driver.apply(stop_step(1, "m"))
-    assert time.monotonic() - began < 30
+        opened(stop_seconds=60, step_seconds=3).apply(stop_step(1, "m"))
     late.join()
     lab.mend()
     forced = stop_step(1, "m", power_off=True)
@@ -203,11 +228,10 @@ def test_a_daemon_that_halts_in_the_midst_of_a_step_leaves_it_open_and_it_is_tak
     assert fresh.observe().machines[0].state == MachineState.OFF
 
 
-def test_a_daemon_that_dies_in_the_midst_of_a_step_is_reconciled_when_it_is_back(lab, opened, tmp_path):
+def test_a_daemon_that_dies_in_the_midst_of_a_step_is_reconciled_when_it_is_back(lab, opened, once_pressed):
     driver = opened(stop_seconds=60, cmdline=DEAF)
     driver.apply(create_step(1, "m", SIZE, host="a"))
-    daemon = lab.hosts["a"]
-    late = after(0.7, daemon.die)
+    late = once_pressed(lab.hosts["a"].die)
     with pytest.raises(Unreachable):
         driver.apply(reboot_step(1, "m", datetime(2026, 10, 1, 1, tzinfo=UTC)))
     late.join()
@@ -224,10 +248,7 @@ def test_a_guest_whose_qemu_dies_is_seen_off_and_starts_again(lab, opened):
     driver = opened()
     driver.apply(create_step(1, "m", SIZE, host="a"))
     os.kill(lab.hosts["a"].guest_pid("m"), signal.SIGKILL)
-    end = time.monotonic() + 20
-    while driver.observe().machines[0].state != MachineState.OFF and time.monotonic() < end:
-        time.sleep(0.1)
-    assert driver.observe().machines[0].state == MachineState.OFF
+    awaited(lambda: driver.observe().machines[0].state == MachineState.OFF)
     driver.apply(start_step(1, "m"))
     assert driver.observe().machines[0].state == MachineState.RUNNING
     driver.apply(delete_step(1, "m", SIZE, "a"))
@@ -240,16 +261,16 @@ def kill_guest(lab, host):
 
 def kill_guest_once_awaited(lab, host, target):
     """As soon as the other host has made a place for it."""
-    place, end = lab.hosts[target].base / "run" / "qemu" / "m.pid", time.monotonic() + 30
+    place, end = lab.hosts[target].base / "run" / "qemu" / "m.pid", time.monotonic() + PATIENCE_SECONDS
     while not place.exists() and time.monotonic() < end:
         time.sleep(0.005)
     kill_guest(lab, host)
 
 
-def test_a_guest_whose_qemu_dies_while_it_is_restarted_runs_all_the_same(lab, opened):
+def test_a_guest_whose_qemu_dies_while_it_is_restarted_runs_all_the_same(lab, opened, once_pressed):
     driver = opened(stop_seconds=60, power_off=False, cmdline=DEAF)
     driver.apply(create_step(1, "m", SIZE, host="a"))
-    late = after(0.7, kill_guest, lab, "a")
+    late = once_pressed(kill_guest, lab, "a")
     driver.apply(reboot_step(1, "m", datetime(2026, 10, 1, 0, 30, tzinfo=UTC)))
     late.join()
     (machine,) = driver.observe().machines
@@ -259,7 +280,11 @@ def test_a_guest_whose_qemu_dies_while_it_is_restarted_runs_all_the_same(lab, op
 def test_a_guest_whose_qemu_dies_while_it_moves_stands_where_it_stood(lab, opened):
     driver = opened()
     driver.apply(create_step(1, "m", SIZE, host="a"))
-    late = after(0, kill_guest_once_awaited, lab, "a", "b")
+    connection = lab.connect("a")
+    connection.lookupByName("m").migrateSetMaxSpeed(1)
+    connection.close()
+    late = threading.Thread(target=kill_guest_once_awaited, args=(lab, "a", "b"))
+    late.start()
     with pytest.raises((Refused, Unreachable)):
         driver.apply(migrate_step(1, "m", "a", "b"))
     late.join()
@@ -275,9 +300,11 @@ def test_the_command_leaves_a_step_uncertain_and_resume_settles_it(lab, tmp_path
     site = site_of(lab, tmp_path, stop_seconds=60, cmdline=DEAF)
     site.apply({"name": "tax-1", **SMALL})
     host = site.vm("tax-1")["host"]
-    killer = after(2.5, lab.hosts[host].die)
-    site.run("vm", "stop", "tax-1", "--yes", wanted=6)
-    killer.join()
+    with ThreadPoolExecutor(1) as thread:
+        told = thread.submit(site.run, "vm", "stop", "tax-1", "--yes", wanted=6)
+        awaited(lambda: told.done() or site.json("change", "list", "--open"))
+        lab.hosts[host].die()
+        told.result()
     (left,) = site.json("change", "list", "--open")
     assert f"in hand: change {left['change']}" in site.run("vm", "start", "tax-1", "--yes", wanted=5)
     site.run("change", "resume", left["change"], "--yes", wanted=6)

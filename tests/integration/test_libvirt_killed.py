@@ -24,7 +24,8 @@ from provisioning.steps import (
     resize_step,
     shelve_step,
 )
-from tests.integration.labs.libvirt_lab import guest_files, libvirt_lab, require_lab
+from tests.integration.labs.libvirt_lab import PATIENCE_SECONDS, guest_files, libvirt_lab, require_lab
+from tests.integration.libvirt_site import domains, volumes
 
 PROGRAM, ROOT = "tests.integration.killed_libvirt", Path(__file__).parents[2]
 START = datetime(2026, 10, 1, tzinfo=UTC)
@@ -122,7 +123,7 @@ def killed(lab, folder, step, last):
         input=json.dumps(document),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_SECONDS,
         check=False,
         cwd=ROOT,
     )
@@ -136,11 +137,5 @@ def snapshot(lab, folder):
     driver = opened(lab, folder, LATER)
     observation = driver.observe()
     driver.close()
-    domains = {}
-    for code in lab.hosts:
-        connection = lab.connect(code)
-        domains[code] = sorted((each.name(), each.isActive()) for each in connection.listAllDomains())
-        connection.close()
     machines = [(each.vm_id, each.host, each.state, each.size) for each in observation.machines]
-    files = sorted(path.name for folder in ("default", "bulk") for path in (lab.base / folder).iterdir())
-    return machines, observation.faults, domains, files
+    return machines, observation.faults, domains(lab), volumes(lab)

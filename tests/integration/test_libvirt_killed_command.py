@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.labs.libvirt_lab import libvirt_lab, require_lab
+from tests.integration.labs.libvirt_lab import PATIENCE_SECONDS, libvirt_lab, require_lab
 from tests.integration.libvirt_site import domains, site_of, volumes
 
 ROOT = Path(__file__).parents[2]
@@ -45,7 +45,7 @@ def killed(site, last, *arguments):
         [*command, *map(str, arguments), "--yes"],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_SECONDS,
         check=False,
         cwd=ROOT,
     )

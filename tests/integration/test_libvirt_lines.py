@@ -1,6 +1,5 @@
 """Connections to hosts that go wrong: certificates, passwords, keys. One clear error each, other hosts unaffected."""
 
-import socket
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -14,6 +13,7 @@ from provisioning.steps import create_step, delete_step
 from tests.integration.labs.certificates import Authority
 from tests.integration.labs.libvirt_lab import libvirt_lab, require_lab
 from tests.integration.libvirt_site import SMALL, domains, site_of
+from tests.ports import free_port
 
 START = datetime(2026, 10, 1, tzinfo=UTC)
 SIZE = Size(1, 64, {"ssd": 1})
@@ -21,12 +21,6 @@ SSH = """#!/bin/sh
 echo "cloudctl@b: Permission denied (publickey)." >&2
 exit 255
 """
-
-
-def free_port():
-    with socket.socket() as asked:
-        asked.bind(("127.0.0.1", 0))
-        return asked.getsockname()[1]
 
 
 class Lines:

@@ -25,6 +25,7 @@ from typing import Any
 import pytest
 
 from provisioning.driver import PoolFacts
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[3]
 # What a daemon found out about QEMU, which takes it many seconds; kept for the next one.
@@ -37,6 +38,8 @@ PLACES = {
     "log": "/var/log/libvirt",
     "cache": "/var/cache/libvirt",
 }
+# How long this machine is given for what it does in a second when nobody else works on it.
+PATIENCE_SECONDS = 300.0
 QEMU_CONF = """user = "root"
 group = "root"
 security_driver = "none"
@@ -45,6 +48,8 @@ namespaces = []
 dynamic_ownership = 0
 remember_owner = 0
 stdio_handler = "file"
+migration_port_min = {first_port}
+migration_port_max = {last_port}
 """
 # libvirtd looks these up before it reads which user its guests run as.
 ACCOUNT, GROUP = "libvirt-qemu:x:64055:64055::/nonexistent:/usr/sbin/nologin", "libvirt-qemu:x:64055:"
@@ -72,10 +77,24 @@ def guest_files() -> dict[str, str]:
     sources = sorted(GUEST_SOURCES.iterdir())
     made_of = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
     guest = ROOT / "build" / "labs" / f"libvirt-guest-{made_of}"
-    if not (guest / "initrd.gz").exists():
-        prepare = [str(GUEST_SOURCES / "prepare.sh"), str(guest)]
-        subprocess.run(prepare, check=True, capture_output=True, timeout=300)
+    if not guest.exists():
+        with made_at_once(guest) as fresh:
+            prepare = [str(GUEST_SOURCES / "prepare.sh"), str(fresh)]
+            subprocess.run(prepare, check=True, capture_output=True, timeout=600)
     return {"kernel": str(guest / "vmlinuz"), "initrd": str(guest / "initrd.gz"), "cmdline": CMDLINE}
+
+
+@contextmanager
+def made_at_once(folder: Path) -> Iterator[Path]:
+    """A path to make a folder at, which then stands whole in its place, or another process's like it."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    place = Path(tempfile.mkdtemp(dir=folder.parent))
+    try:
+        yield place / folder.name
+        with suppress(OSError):
+            (place / folder.name).rename(folder)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 class Daemon:
@@ -89,7 +108,9 @@ class Daemon:
             (base / name).mkdir(parents=True)
         if KNOWN.exists():
             shutil.copytree(KNOWN, self.capabilities)
-        (base / "etc" / "qemu.conf").write_text(QEMU_CONF)
+        # Ports of its own: two daemons that look for a free one at the same time find the same.
+        port = free_port(16)
+        (base / "etc" / "qemu.conf").write_text(QEMU_CONF.format(first_port=port, last_port=port + 15))
         (base / "etc" / "libvirtd.conf").write_text(
             f'auth_unix_rw = "none"\nunix_sock_rw_perms = "0700"\nhost_uuid = "{uuid.uuid4()}"\n'
             f'log_outputs = "3:file:{base}/log/libvirtd.log"\n'
@@ -127,11 +148,11 @@ class Daemon:
                 start_new_session=True,
             )
 
-    def wait(self, seconds: float = 60) -> None:
+    def wait(self) -> None:
         """Until it answers. A refusal to start is told with its log."""
         import libvirt
 
-        end = time.monotonic() + seconds
+        end = time.monotonic() + PATIENCE_SECONDS
         libvirt.registerErrorHandler(lambda *_: None, None)
         while True:
             try:
@@ -176,23 +197,32 @@ class Daemon:
         """As when the host loses power: the daemon and its guests are gone at once. It can start again."""
         if self._process is None:
             return
-        guests = self.guest_pids()
-        servers = [int(file.read_text()) for file in (self.base / "run" / "network").glob("*.pid")]
-        for pid in (self._process.pid, *guests, *servers):
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-        self._process.wait(10)
+        # First, for it may be starting one more.
+        self._process.kill()
+        self._process.wait(PATIENCE_SECONDS)
         self._process = None
-        for pid in guests:
+        servers = [int(file.read_text()) for file in (self.base / "run" / "network").glob("*.pid")]
+        pids = [*self.guest_pids(), *servers]
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        for pid in pids:
             _await_end(pid)
 
 
-def _await_end(pid: int, seconds: float = 10) -> None:
-    end = time.monotonic() + seconds
-    while Path(f"/proc/{pid}").exists() and time.monotonic() < end:
+def _await_end(pid: int) -> None:
+    end = time.monotonic() + PATIENCE_SECONDS
+    while _is_alive(pid):
+        assert time.monotonic() < end, f"process {pid} was killed and does not end"
         time.sleep(0.02)
+
+
+def _is_alive(pid: int) -> bool:
+    """Not if it is dead, and nobody has asked what became of it."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 class LibvirtLab:
@@ -240,7 +270,7 @@ class LibvirtLab:
 
     def pool_facts(self, state_folder: Path, **settings: Any) -> PoolFacts:
         """A pool of all hosts whose guests boot the tiny kernel. settings: of the libvirt driver."""
-        quick = {"answer_seconds": 4, "stop_seconds": 4, "power_off": True, "shared_storage": True}
+        quick = {"answer_seconds": 20, "stop_seconds": 4, "power_off": True, "shared_storage": True}
         libvirt = {**guest_files(), **quick, **settings}
         options = {
             "overcommit": {"cpu": 64, "memory": 8},
@@ -249,14 +279,16 @@ class LibvirtLab:
         }
         return PoolFacts("lab", options, self.host_options(), state_folder)
 
-    def console_text(self, code: str, name: str, until: str, seconds: float = 90) -> str:
-        """What the guest's serial console says from now on until it says this."""
+    def console_text(self, code: str, name: str, until: str) -> str:
+        """What the guest's serial console says until it says this; reset, for somebody must hear it from the start."""
         import libvirt
 
         connection = self.connect(code)
         stream = connection.newStream(libvirt.VIR_STREAM_NONBLOCK)
-        connection.lookupByName(name).openConsole(None, stream, libvirt.VIR_DOMAIN_CONSOLE_FORCE)
-        end, told = time.monotonic() + seconds, ""
+        domain = connection.lookupByName(name)
+        domain.openConsole(None, stream, libvirt.VIR_DOMAIN_CONSOLE_FORCE)
+        domain.reset()
+        end, told = time.monotonic() + PATIENCE_SECONDS, ""
         while until not in told and time.monotonic() < end:
             heard = stream.recv(4096)
             if isinstance(heard, bytes) and heard:
@@ -268,10 +300,10 @@ class LibvirtLab:
         assert until in told, told
         return told
 
-    def wait_for_guest(self, code: str, name: str, seconds: float = 90) -> None:
+    def wait_for_guest(self, code: str, name: str) -> None:
         """Until its balloon tells of memory: it has booted."""
         connection = self.connect(code)
-        end = time.monotonic() + seconds
+        end = time.monotonic() + PATIENCE_SECONDS
         while "usable" not in connection.lookupByName(name).memoryStats():
             assert time.monotonic() < end, f"{name} did not boot"
             time.sleep(0.1)
@@ -284,11 +316,14 @@ class LibvirtLab:
 
     def clear(self) -> None:
         """Removes all guests and volumes, so that the next test begins with empty hosts."""
+        import libvirt
+
         for code, daemon in self.hosts.items():
             daemon.come_back()
             connection = self.connect(code)
             for domain in connection.listAllDomains():
-                if domain.isActive():
+                # It may be going off by itself at this moment.
+                with suppress(libvirt.libvirtError):
                     domain.destroy()
                 domain.undefine()
             for pool in connection.listAllStoragePools():
@@ -302,16 +337,8 @@ class LibvirtLab:
             daemon.die()
         found = next(iter(self.hosts.values())).capabilities
         if found.exists() and not KNOWN.exists():
-            fresh = Path(tempfile.mkdtemp(dir=_made(KNOWN.parent))) / "capabilities"
-            shutil.copytree(found, fresh)
-            with suppress(OSError):
-                fresh.rename(KNOWN)
-            shutil.rmtree(fresh.parent, ignore_errors=True)
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+            with made_at_once(KNOWN) as fresh:
+                shutil.copytree(found, fresh)
 
 
 @contextmanager
