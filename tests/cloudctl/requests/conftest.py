@@ -1,11 +1,9 @@
 """People who ask, check, decide and carry out, in a city of one simulated pool; their commands in a line."""
 
-import json
-
 import pytest
 
 from cloudctl.operations.settlement.apply_tariffs import apply_tariffs
-from tests.cloudctl.requests.asking import NEW, WEB
+from tests.cloudctl.requests.asking import NEW, WEB, caller
 from tests.cloudctl.reviewed_city import TARIFFS
 from tests.provisioning.estate import build_estate
 
@@ -33,14 +31,8 @@ def estate(ctx, as_person):
 
 @pytest.fixture
 def call(estate, home, run_cli):
-    """call(login, "request", …): stdout as JSON where asked for; AssertionError for another exit code."""
-
-    def run(login, *args, code=0):
-        result = run_cli(home, "request", *args, login=login)
-        assert result.exit_code == code, result.stderr
-        return json.loads(result.stdout) if "json" in args and code == 0 else result
-
-    return run
+    """call(login, "submit", …): as `caller` says."""
+    return caller(home, run_cli, "request")
 
 
 @pytest.fixture

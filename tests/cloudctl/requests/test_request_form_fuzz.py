@@ -14,6 +14,7 @@ from cloudctl.operations.requests.import_survey import import_surveys
 from cloudctl.operations.requests.make_form import make_form
 from reports.forms.request_form import REQUEST_FORM
 from reports.forms.survey_form import SURVEY_FORM
+from tests.cloudctl.requests.asking import fill
 from tests.provisioning.estate import build_estate, declared_vm
 
 WORDS = [
@@ -60,12 +61,7 @@ def forms(ctx, as_person, tmp_path):
         ("survey.xlsx", SURVEY_FORM, {}, SURVEYED),
     ):
         make_form(operator, form, tmp_path / name)
-        book = openpyxl.load_workbook(tmp_path / name)
-        for row, value in head.items():
-            book.worksheets[0].cell(row, 2, value)
-        for column, value in enumerate(line, 1):
-            book.worksheets[1].cell(2, column, value)
-        book.save(tmp_path / name)
+        fill(tmp_path / name, head, [line])
     return operator, tmp_path
 
 

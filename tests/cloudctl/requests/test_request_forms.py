@@ -1,31 +1,21 @@
 """The form of a request: made with drop-downs, filled in, taken in whole or refused with every place."""
 
-import json
 from datetime import date, datetime
 
 import openpyxl
 import pytest
 
-from cloudctl.core.tables import AuditRow
-from tests.provisioning.estate import build_estate, declared_vm
+from tests.cloudctl.requests.asking import caller, fill
+from tests.provisioning.estate import declared_vm
 
 HEAD = {4: "new", 5: "tax Tax", 6: "Filing", 7: 2, 8: "200 users", 9: date(2026, 12, 1)}
 LINE = ("web", 2, "lab Lab", 4, 8, "ssd", 100)
 
 
 @pytest.fixture
-def call(ctx, as_person, home, run_cli):
-    build_estate(ctx)
-    as_person(ctx, "olga", "operator")
-    as_person(ctx, "wang", "unit", unit="fin")
-    as_person(ctx, "nan", "unit", unit="nat")
-
-    def run(*args, login="wang", lang="en", code=0):
-        result = run_cli(home, "request", *args, login=login, lang=lang)
-        assert result.exit_code == code, result.stderr
-        return json.loads(result.stdout) if "json" in args and code == 0 else result
-
-    return run
+def call(estate, home, run_cli):
+    typed = caller(home, run_cli, "request")
+    return lambda *args, login="wang", **more: typed(login, *args, **more)
 
 
 @pytest.fixture
@@ -36,18 +26,7 @@ def form(call, tmp_path):
 
 
 def filled(path, head=HEAD, lines=(LINE,), edit=None):
-    """The form with its answers; `edit` does to the workbook what people do."""
-    book = openpyxl.load_workbook(path)
-    for row, value in head.items():
-        book.worksheets[0].cell(row, 2, value)
-    for row, line in enumerate(lines, 2):
-        for column, value in enumerate(line, 1):
-            book.worksheets[1].cell(row, column, value)
-    if edit:
-        edit(book)
-    target = path.with_name("filled.xlsx")
-    book.save(target)
-    return target
+    return fill(path, head, lines, path.with_name("filled.xlsx"), edit)
 
 
 def test_a_filled_form_becomes_a_request(call, form):
@@ -195,12 +174,8 @@ def test_a_unit_hands_in_its_own_forms_alone(call, form, ctx):
     assert call("list", "-o", "json", login="olga") == []
 
 
-def test_a_resize_leaves_empty_what_stays(call, form, ctx):
-    from tests.provisioning.estate import Estate
-
-    with ctx.reading() as session:
-        assert session.get(AuditRow, 1) is not None
-    declared_vm(ctx, "p", Estate(tax=1, land=2, lab=1, pub=2))
+def test_a_resize_leaves_empty_what_stays(call, form, ctx, estate):
+    declared_vm(ctx, "p", estate)
     path = filled(form, HEAD | {4: "resize"}, [("p", None, None, 8)])
     call("import", path, "--yes")
     (item,) = call("show", 1, "-o", "json")["asked_items"]

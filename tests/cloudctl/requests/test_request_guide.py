@@ -8,6 +8,8 @@ from pathlib import Path
 import openpyxl
 import pytest
 
+from tests.cloudctl.requests.asking import fill
+
 DOCS = Path(__file__).parents[3] / "docs"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 ESTATE = """version: 1
@@ -64,24 +66,16 @@ class Reader:
         return done
 
     def fills(self, name):
-        book = openpyxl.load_workbook(name)
-        lists = book.worksheets[2]
-        answers = HEAD | {4: lists["B1"].value, 5: lists["C1"].value}
-        for row, answer in answers.items():
-            book.worksheets[0].cell(row, 2, answer)
-        for column, answer in enumerate(("tax-web-0", 1, lists["D1"].value, 4, 8, "ssd", 100), 1):
-            book.worksheets[1].cell(2, column, answer)
-        book.save(name)
+        lists = openpyxl.load_workbook(name).worksheets[2]
+        kind, system, pool = (lists[cell].value for cell in ("B1", "C1", "D1"))
+        fill(name, HEAD | {4: kind, 5: system}, [("tax-web-0", 1, pool, 4, 8, "ssd", 100)])
 
     def surveys(self, name):
         book = openpyxl.load_workbook(name)
         lists = {cell.value: cell for row in book.worksheets[2].iter_rows() for cell in row}
         system, pool = (next(key for key in lists if str(key).startswith(code)) for code in ("tax ", "gov "))
         kind = book.worksheets[2]["H1"].value
-        line = (system, "服务器", kind, 1, 8, 16, 500, 100, pool, "ssd", date(2027, 3, 1))
-        for column, answer in enumerate(line, 1):
-            book.worksheets[1].cell(2, column, answer)
-        book.save(name)
+        fill(name, {}, [(system, "服务器", kind, 1, 8, 16, 500, 100, pool, "ssd", date(2027, 3, 1))])
 
 
 @pytest.mark.parametrize(

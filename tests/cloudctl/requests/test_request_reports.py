@@ -9,6 +9,7 @@ import pytest
 from cloudctl.core.tables import SystemRow, UnitRow
 from cloudctl.operations.settlement.apply_tariffs import apply_tariffs
 from policies.requests.tables import RequestRow
+from tests.cloudctl.requests.asking import caller, fill
 from tests.cloudctl.reviewed_city import TARIFFS
 from tests.provisioning.estate import build_estate
 from tests.reports.test_hostile_names import HOSTILE
@@ -42,12 +43,7 @@ def call(ctx, as_person, home, run_cli):
     path.write_text(TARIFFS)
     apply_tariffs(as_person(ctx, "zhao"), path)
 
-    def run(login, *args, code=0, lang="en"):
-        result = run_cli(home, *args, login=login, lang=lang)
-        assert result.exit_code == code, result.stderr
-        return result
-
-    return run
+    return caller(home, run_cli)
 
 
 @pytest.fixture
@@ -135,18 +131,13 @@ def test_a_unit_reads_its_own_sheet_alone(call, done, tmp_path):
 def test_from_the_empty_form_to_the_handover_sheet(call, ctx, tmp_path):
     path = tmp_path / "form.xlsx"
     call("wang", "request", "form", path)
-    book = openpyxl.load_workbook(path)
-    answers = {4: "new", 5: "tax Tax", 6: "Filing", 7: 2, 8: "200 users", 9: date(2026, 12, 1)}
-    for row, answer in answers.items():
-        book.worksheets[0].cell(row, 2, answer)
-    for column, answer in enumerate(("app", 2, "lab Lab", 4, 8, "ssd", 100), 1):
-        book.worksheets[1].cell(2, column, answer)
-    book.save(path)
+    head = {4: "new", 5: "tax Tax", 6: "Filing", 7: 2, 8: "200 users", 9: date(2026, 12, 1)}
+    fill(path, head, [("app", 2, "lab Lab", 4, 8, "ssd", 100)])
     call("wang", "request", "import", path, "--yes")
     call("olga", "request", "check", 1, "--yes")
     call("pan", "request", "approve", 1, "--grant", "app,count=1", "--reason", "One will do", "--yes")
     call("olga", "request", "execute", 1, "--yes")
-    (machine,) = json.loads(call("wang", "vm", "list", "-o", "json").stdout)
+    (machine,) = call("wang", "vm", "list", "-o", "json")
     call("wang", "report", "build", "handover", "--request", 1, "--output-dir", tmp_path)
 
     assert (machine["vm"], machine["vcpus"], machine["state"]) == ("app-1", 4, "active")

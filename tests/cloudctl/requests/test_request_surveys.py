@@ -1,13 +1,11 @@
 """Migration surveys: their form filled in and taken in, added up, and held against the pools."""
 
-import json
 from datetime import date
 
-import openpyxl
 import pytest
 
 from provisioning.tables import PoolRow
-from tests.provisioning.estate import build_estate
+from tests.cloudctl.requests.asking import caller, fill
 
 TAX = ("tax Tax", "Database server", "server", 2, 16, 64, 500, 100, "lab Lab", "ssd", date(2027, 3, 1))
 OLD = ("tax Tax", "File server", "storage", None, 2, 4, 2000, None, "lab Lab", None, date(2027, 1, 10))
@@ -15,17 +13,9 @@ LAND = ("land Land", "Map server", "server", 9, 32, 20, 100, 200, "lab Lab", "ss
 
 
 @pytest.fixture
-def call(ctx, as_person, home, run_cli):
-    build_estate(ctx)
-    as_person(ctx, "olga", "operator")
-    as_person(ctx, "wang", "unit", unit="fin")
-
-    def run(*args, login="olga", code=0):
-        result = run_cli(home, "request", "survey", *args, login=login)
-        assert result.exit_code == code, result.stderr
-        return json.loads(result.stdout) if "json" in args and code == 0 else result
-
-    return run
+def call(estate, home, run_cli):
+    typed = caller(home, run_cli, "request", "survey")
+    return lambda *args, login="olga", **more: typed(login, *args, **more)
 
 
 @pytest.fixture
@@ -36,13 +26,7 @@ def form(call, tmp_path):
 
 
 def filled(path, *lines):
-    book = openpyxl.load_workbook(path)
-    for row, line in enumerate(lines, 2):
-        for column, value in enumerate(line, 1):
-            book.worksheets[1].cell(row, column, value)
-    target = path.with_name(f"filled-{len(lines)}.xlsx")
-    book.save(target)
-    return target
+    return fill(path, {}, lines, path.with_name(f"filled-{len(lines)}.xlsx"))
 
 
 def test_a_survey_is_taken_in_added_up_and_forecast(call, form):
