@@ -194,10 +194,12 @@ def test_groups_are_sums_over_their_machines(ctx: Any, estate: Any, imported: An
 
 def test_storage_is_unknown_and_never_zero(ctx: Any, imported: Any) -> None:
     with ctx.reading() as session:
-        for item in utilisation(sample_store(ctx), session, *WINDOWS["august"], "vm"):
-            storage = item.meters["storage"]
-            assert (storage.used, storage.mean, storage.p95, storage.maximum) == (None, None, None, None)
-            assert (storage.held, storage.coverage) == (50, 0)
+        found = utilisation(sample_store(ctx), session, *WINDOWS["august"], "vm")
+    assert len(found) == len(MACHINES)
+    for item in found:
+        storage = item.meters["storage"]
+        assert (storage.used, storage.mean, storage.p95, storage.maximum) == (None, None, None, None)
+        assert (storage.held, storage.coverage) == (50, 0)
 
 
 def test_traps_of_the_files_are_counted(ctx: Any, imported: Any) -> None:
