@@ -16,6 +16,7 @@ from provisioning.drivers.openstack.patience import Deadline, pause
 from provisioning.drivers.openstack.quotas import asked_by
 from provisioning.drivers.openstack.servers import HOST, LAUNCHED, instant, is_steady
 from provisioning.drivers.openstack.site import Site, text_of, wanted_host
+from provisioning.drivers.openstack.volumes import TAKEN
 from provisioning.model import Applied, Step
 from provisioning.steps import keys_let_in, wanted_size
 
@@ -94,7 +95,10 @@ def _asked(
     storage = wanted_size(step).storage_gib
     there = site.volumes.of(mark)
     made = site.volumes.made(mark, project, step.name, storage, recipe["imageRef"], there, step.after)
-    ready = {tier: site.volumes.watched(volume, deadline, "available") for tier, volume in made.items()}
+    # A volume that is taken, is so by a server whose request came late: the cloud refuses ours, and we find that one.
+    ready = {
+        tier: site.volumes.watched(volume, deadline, "available", *TAKEN) for tier, volume in made.items()
+    }
     boot = site.settings.boot_tier_of(storage)
     body = {
         "name": step.name,

@@ -14,6 +14,8 @@ from provisioning.drivers.openstack.settings import Settings
 
 # The project of a volume.
 TENANT = "os-vol-tenant-attr:tenant_id"
+# What it is in when a server has it, or is about to.
+TAKEN = ("reserved", "attaching", "in-use")
 # What a volume is in for a while only, and cannot be deleted.
 UNDER_WAY = ("attaching", "creating", "detaching", "downloading", "extending", "in-use")
 

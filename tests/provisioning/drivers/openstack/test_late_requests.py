@@ -173,11 +173,12 @@ def test_a_volume_that_is_being_deleted_already_is_waited_for(nova, opened):
     assert opened().apply(delete_step(7, "m1", SIZE, "a")).external_id is None
 
 
-def test_a_server_whose_request_came_late_is_taken_and_its_volumes_are_left_alone(nova, opened):
+@pytest.mark.parametrize("status", ["available", "reserved", "in-use"])
+def test_a_server_whose_request_came_late_is_taken_and_its_volumes_are_left_alone(nova, opened, status):
     late = m1(status="BUILD")
     nova.get(f"{SERVERS}/detail", [{"json": {"servers": []}}] * 2 + listed(late))
     nova.get(f"{SERVERS}/server-1", shown(late, m1()))
-    nova.get(f"{VOLUMES}/volume-1", json={"volume": volume(1, status="available", **MINE)})
+    nova.get(f"{VOLUMES}/volume-1", json={"volume": volume(1, status=status, **MINE)})
     body = {"badRequest": {"message": "Invalid volume: status must be available"}}
     asked = nova.post(SERVERS, status_code=400, json=body)
     removed = nova.delete(f"{VOLUMES}/volume-1", status_code=202)
