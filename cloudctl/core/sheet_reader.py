@@ -143,7 +143,9 @@ def _shape_problems(path: Path, sheet: Any) -> Iterator[Problem]:
         yield problem(f"{where}A1", "{count} rows are hidden.", count=len(rows))
     for letters, shape in sheet.column_dimensions.items():
         if shape.hidden or shape.width == 0:
-            yield problem(f"{where}{letters}1", "Column {column} is hidden.", column=letters)
+            last = column_letters(shape.max or shape.min)
+            columns = letters if last == letters else f"{letters}–{last}"
+            yield problem(f"{where}{letters}1", "Column {column} is hidden.", column=columns)
 
 
 def _refused(path: Path, template: str, **values: Any) -> InvalidInput:

@@ -1,5 +1,6 @@
 """Takes in filled-in forms: all of them or none, every problem of all of them at once; the same form comes in once."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
@@ -97,9 +98,7 @@ def _draft(filled: FilledForm, known: Known, problems: list[Problem]) -> Draft |
 
 
 def _migration(head: Mapping[str, Answer]) -> Migration | None:
-    codes = [
-        code.strip() for code in _text(head["equipment"]).replace("，", ",").replace("、", ",").split(",")
-    ]
+    codes = [code.strip() for code in re.split("[,，、;；]", _text(head["equipment"]))]
     found = Migration(
         tuple(code for code in codes if code),
         _whole(head["bandwidth_mbps"]),

@@ -60,9 +60,10 @@ def _grown(session: Session, row: RequestRow, pool: PoolRow) -> Iterator[Promise
     machines = machines_by_name(session, [item.name for item in items])
     for item in items:
         vm = machines.get(item.name)
-        if vm is None or vm.pool_id != pool.id or vm.host is None or item.size is None:
+        held = current_allocation(session, vm.id) if vm else None
+        if vm is None or vm.pool_id != pool.id or vm.host is None or held is None or item.size is None:
+            # What is put aside or given up meanwhile does not grow.
             continue
-        held = current_allocation(session, vm.id)
-        more = growth(size_of(held) if held else NOTHING, item.size)
+        more = growth(size_of(held), item.size)
         if more != NOTHING:
             yield Promise(None, vm.host, vm.system_id, more)

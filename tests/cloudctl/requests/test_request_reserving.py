@@ -113,3 +113,18 @@ def test_a_pool_that_does_not_answer_is_a_finding_and_stands_against_a_grant(cal
     write_faults(folder, Faults(pool_down=True))
     call("otto", "execute", asked, "--yes", code=6)
     assert shown(call, asked)["state"] == "granted"
+
+
+def test_a_machine_put_aside_reserves_no_growth(call, ask, home, run_cli, granted):
+    def free():
+        (lab, _) = call("olga", "survey", "forecast", "-o", "json")
+        return lab["free"]["vcpus"]
+
+    call("otto", "execute", granted, "--yes")
+    before = free()
+    number = ask("resize", "--machine", "web-1,vcpus=8")
+    call("olga", "check", number, "--yes")
+    call("pan", "approve", number, "--yes")
+    assert free() == before - 6
+    assert run_cli(home, "vm", "retire", "web-1", "--yes", login="otto").exit_code == 0
+    assert free() == before, "put aside it keeps what it held"
