@@ -113,13 +113,17 @@ def template_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def home(template_home: Path, tmp_path: Path) -> Path:
+def home(template_home: Path, tmp_path: Path) -> Iterator[Path]:
     """An initialised home with English texts, no inventory, its clock at 2026-10-01T00:00+08:00."""
     target = tmp_path / "home"
     shutil.copytree(template_home, target)
-    if ledgers.server():
-        ledgers.keep_ledger_in(target, ledgers.new_database(like=ledgers.ledger_of(template_home)))
-    return target
+    if not ledgers.server():
+        yield target
+        return
+    url = ledgers.new_database(like=ledgers.ledger_of(template_home))
+    ledgers.keep_ledger_in(target, url)
+    yield target
+    ledgers.drop_database(url)
 
 
 @pytest.fixture
