@@ -14,6 +14,9 @@ from cloudctl.core.quantity import Size
 from metering.collector import Held
 from metering.tables import AllocationRow, SampleSealRow
 
+# The ledger's whole time, as far as allocations go.
+EVER = (datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC))
+
 
 @dataclass(frozen=True, slots=True)
 class Holder:
@@ -91,6 +94,13 @@ def release(session: Session, vm_id: int, at: datetime) -> None:
         )
     present.end = at
     session.flush()
+
+
+def changeable_since(session: Session, vm_id: int) -> datetime:
+    """From when on what a machine holds may still change: since its allocation in force, in no closed month."""
+    present = current_allocation(session, vm_id)
+    closed = session.scalar(select(SampleSealRow).order_by(SampleSealRow.end.desc()).limit(1))
+    return max([EVER[0], *([present.start] if present else []), *([closed.end] if closed else [])])
 
 
 def _require_open(session: Session, at: datetime, until: datetime | None = None) -> None:

@@ -10,6 +10,7 @@ from cloudctl.core.errors import Refused, Unreachable
 from cloudctl.core.identity import Role
 from cloudctl.core.outbox import notices
 from cloudctl.core.quantity import Size
+from cloudctl.core.tables import SystemRow
 from cloudctl.operations.machines.execute_change import (
     ChangeFailed,
     begin_change,
@@ -20,7 +21,7 @@ from cloudctl.operations.machines.plan_change import opened_drivers, plan_change
 from cloudctl.operations.machines.roll_back_change import roll_back_change
 from cloudctl.operations.usage.collect_usage import sweep
 from cloudctl.operations.usage.home_samples import sample_store
-from metering.allocations import current_allocation, history_of, size_of
+from metering.allocations import Holder, current_allocation, history_of, hold, size_of
 from metering.samples.model import Sample
 from metering.tables import SampleSealRow
 from provisioning.drivers.embedded.faults import Faults, StepFault, write_faults
@@ -144,6 +145,67 @@ def test_a_lost_answer_is_settled_by_resuming(ctx, estate):
     assert intervals(ctx, vm) == [(start, None, 4)], (
         "from when the cloud made it, not from when we learned of it"
     )
+
+
+def lost_answer(ctx, vm):
+    """A resize was done, and its answer lost: the number of its change, and when it was done."""
+    fault(ctx, StepFault("tax-1", "resize", "drop"))
+    change = begin_change(ctx, [resize_step(vm, "tax-1", SMALL, HALF)], "cut")
+    with pytest.raises(Unreachable):
+        run_change(ctx, change)
+    fault(ctx)
+    return change, ctx.clock.now()
+
+
+def test_samples_taken_before_a_step_was_known_to_be_done_are_stamped_anew(ctx, estate):
+    vm = made(ctx, estate)
+    sweep(ctx)
+    ctx.clock.advance(timedelta(minutes=5))
+    sweep(ctx)
+    change, at = lost_answer(ctx, vm)
+    for _ in range(2):
+        ctx.clock.advance(timedelta(minutes=5))
+        sweep(ctx)
+    assert run_change(ctx, change).state == "done"
+    with ctx.reading() as session:
+        first, second = history_of(session, vm)
+        with sample_store(ctx).opened(session, first.start, ctx.clock.now()) as store:
+            rows = store.execute("SELECT end_us, allocation, vcpus FROM samples ORDER BY 1").fetchall()
+    assert [(allocation, vcpus) for end_us, allocation, vcpus in rows if end_us <= to_micros(at)] == [
+        (first.id, 4)
+    ]
+    assert [row[1:] for row in rows if row[0] > to_micros(at)] == [(second.id, 2)] * 2
+
+
+@pytest.mark.parametrize("answer", ["resumed", "withdrawn"])
+def test_what_becomes_known_when_its_month_is_closed_counts_from_there(ctx, estate, answer):
+    vm, start = made(ctx, estate), ctx.clock.now()
+    ctx.clock.advance(timedelta(days=3))
+    change, _ = lost_answer(ctx, vm)
+    ctx.clock.advance(timedelta(days=30))
+    end = ctx.clock.now() - timedelta(days=1)
+    with ctx.writing() as session:
+        session.add(SampleSealRow(start=start, end=end, sealed_at=ctx.clock.now()))
+    if answer == "resumed":
+        assert run_change(ctx, change).state == "done"
+        assert intervals(ctx, vm) == [(start, end, 4), (end, None, 2)]
+    else:
+        assert roll_back_change(ctx, change, "no").state == "undone"
+        assert intervals(ctx, vm) == [(start, None, 4)]
+
+
+def test_what_becomes_known_when_another_unit_has_the_machine_counts_from_there(ctx, estate):
+    vm, start = made(ctx, estate), ctx.clock.now()
+    ctx.clock.advance(timedelta(days=3))
+    change, _ = lost_answer(ctx, vm)
+    ctx.clock.advance(timedelta(days=1))
+    handed_over = ctx.clock.now()
+    with ctx.writing() as session:
+        other = session.get_one(SystemRow, estate.land).unit_id
+        hold(session, vm, Holder(estate.tax, other, estate.lab), SMALL, handed_over, "transfer")
+    ctx.clock.advance(timedelta(days=1))
+    assert run_change(ctx, change).state == "done"
+    assert intervals(ctx, vm) == [(start, handed_over, 4), (handed_over, None, 2)]
 
 
 def test_a_late_step_is_done_when_asked_again(ctx, estate):

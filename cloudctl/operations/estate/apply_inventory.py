@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from cloudctl.core.database import to_micros
 from cloudctl.core.errors import Message, Refused
 from cloudctl.core.identity import Role
 from cloudctl.core.inventory.draft import draft_of
@@ -20,14 +19,11 @@ from cloudctl.core.inventory.plan import MACHINES, NOUNS, Plan, PlanStep
 from cloudctl.operations.context import Context
 from cloudctl.operations.estate.declare_machines import declare_machines, steps_to_run
 from cloudctl.operations.estate.plan_inventory import wanted_machine
-from cloudctl.operations.estate.read_estate import EVER, EstateState, read_estate
+from cloudctl.operations.estate.read_estate import EstateState, read_estate
 from cloudctl.operations.estate.write_records import Books, remove_records, write_records
 from cloudctl.operations.machines.execute_change import journal_change, run_change
 from cloudctl.operations.machines.plan_change import Seen, lay_out, require_free
-from cloudctl.operations.usage.home_samples import sample_store
-from metering.allocations import spans_between
-from metering.declared import Span
-from metering.samples.restamp import Correction, restamp
+from cloudctl.operations.usage.restamp_samples import restamp_samples
 from provisioning.model import Step
 from provisioning.planner import Wanted
 from provisioning.store import get_pool, get_vm, open_pool_driver
@@ -108,7 +104,7 @@ def _write(ctx: Context, session: Session, plan: Plan, state: EstateState) -> in
         remove_records(books, records)
     _record(ctx, session, [step for step in plan.steps if not steps or step.kind != "remove"])
     ctx.record(session, "inventory.apply", plan.checksum, steps=len(plan.steps))
-    _restamp(ctx, session, corrected)
+    restamp_samples(ctx, session, corrected)
     return _journal(ctx, session, steps, plan.checksum) if steps else None
 
 
@@ -127,21 +123,6 @@ def _journal(ctx: Context, session: Session, steps: Sequence[Step], checksum: st
             seen[pool_id] = Seen(driver.capabilities, driver.observe())
     laid = lay_out(ctx, session, steps, seen)
     return journal_change(ctx, session, laid, f"inventory {checksum[:12]}")
-
-
-def _restamp(ctx: Context, session: Session, corrected: Mapping[int, Sequence[Span]]) -> None:
-    """Samples get the size of the allocation that now covers them."""
-    corrections = [
-        Correction(vm_id, to_micros(span.start), to_micros(span.end) if span.end else None)
-        for vm_id, spans in corrected.items()
-        for span in spans
-    ]
-    if corrections:
-        held = spans_between(session, *EVER, list(corrected))
-        outcome = restamp(session, sample_store(ctx), corrections, held)
-        ctx.record(
-            session, "samples.restamp", ctx.site.name, stamped=outcome.stamped, left_out=outcome.left_out
-        )
 
 
 def _remove_afterwards(ctx: Context, plan: Plan) -> None:

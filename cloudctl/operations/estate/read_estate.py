@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import groupby, pairwise
 from typing import Any, TypeVar, cast
 
@@ -35,16 +34,13 @@ from cloudctl.core.inventory.plan import document_of
 from cloudctl.core.quantity import Size
 from cloudctl.core.tables import EquipmentRow, PersonRow, SiteRow, SystemRow, UnitRow
 from cloudctl.core.yaml_source import YamlModel
-from metering.allocations import allocations_between, size_of
+from metering.allocations import EVER, allocations_between, size_of
 from metering.tables import AllocationRow
 from provisioning import store
 from provisioning.planner import Present
 from provisioning.tables import HostRow, ImageRow, NetworkRow, PoolRow, VmRow
 
 M = TypeVar("M", bound=YamlModel)
-
-# The ledger's whole time, as far as allocations go.
-EVER = (datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The ledger's side of a change: step states and what steps did, a transaction each."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +17,10 @@ from cloudctl.operations.machines.change_effects import (
     take_effect,
     withdraw_order,
 )
+from cloudctl.operations.usage.restamp_samples import restamp_samples
+from metering.allocations import changeable_since
+from metering.declared import Span
+from metering.store import live_files
 from provisioning.executor import ChangeState, Entry, StepState, had_effect
 from provisioning.model import Applied, Step, StepKind
 from provisioning.steps import inverse
@@ -28,6 +33,15 @@ _FOR_GOOD = {
     StepKind.ADOPT: Message("What was adopted stays adopted."),
     StepKind.EVACUATE: Message("What was started elsewhere stays there: its old host is dead."),
 }
+# What changes what a machine holds.
+CHANGES_HELD = (
+    StepKind.CREATE,
+    StepKind.ADOPT,
+    StepKind.RESIZE,
+    StepKind.SHELVE,
+    StepKind.UNSHELVE,
+    StepKind.DELETE,
+)
 UNDER_WAY = (ChangeState.PLANNED, ChangeState.RUNNING, ChangeState.ORDERED)
 
 
@@ -116,7 +130,9 @@ class LedgerJournal:
             # A step whose done was never written has left nothing in the ledger either.
             if row.at is not None:
                 back = applied or Applied(self.ctx.clock.now(), get_vm(session, row.vm_id).external_id, None)
-                self._take_back(session, entry, back, max(back.at, _effective_at(row)))
+                at = self._changeable(session, entry.step, max(back.at, _effective_at(row)))
+                self._take_back(session, entry, back, at)
+                self._stamp_anew(session, entry.step, at)
             row.state, row.error = StepState.UNDONE, None
             self._record(session, "change.undo", entry.step)
 
@@ -141,8 +157,10 @@ class LedgerJournal:
             raise moved_on(self.change_id)
         is_ordered = row.state == StepState.ORDERED
         row.state, row.at, row.error = StepState.DONE, applied.at, None
-        at = applied.at if is_ordered else _stated_since(entry.step) or _effective_at(row)
+        effective = _stated_since(entry.step) or _effective_at(row)
+        at = applied.at if is_ordered else self._changeable(session, entry.step, effective)
         take_effect(session, self.change_id, entry.step, applied, at)
+        self._stamp_anew(session, entry.step, at)
         self._record(session, f"vm.{entry.step.kind}", entry.step, at=at.isoformat(), after=entry.step.after)
 
     def _take_back(self, session: Session, entry: Entry, applied: Applied, at: datetime) -> None:
@@ -151,6 +169,19 @@ class LedgerJournal:
             take_back_create(session, entry.step.vm_id, at)
         elif back is not None:
             take_effect(session, self.change_id, back, applied, at)
+
+    def _changeable(self, session: Session, step: Step, at: datetime) -> datetime:
+        """What became known so late that its month is closed, or that another unit has the machine, counts since then.
+
+        Else a change could never end.
+        """
+        return max(at, changeable_since(session, step.vm_id)) if step.kind in CHANGES_HELD else at
+
+    def _stamp_anew(self, session: Session, step: Step, at: datetime) -> None:
+        """What was sampled before anybody knew; evidence of a closed month stays, and so it does on a full disk."""
+        if step.kind in CHANGES_HELD and live_files(session, at):
+            with suppress(OSError, Refused):
+                restamp_samples(self.ctx, session, {step.vm_id: [Span(at, None)]})
 
     def _close(self, session: Session, state: ChangeState) -> None:
         change = find_change(session, self.change_id)

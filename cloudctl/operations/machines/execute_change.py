@@ -11,7 +11,7 @@ from cloudctl.core.errors import CloudctlError, Message, Problem, Refused, Unrea
 from cloudctl.core.identity import Role
 from cloudctl.operations.context import Context
 from cloudctl.operations.machines.announce_cycles import announce_cycles
-from cloudctl.operations.machines.change_journal import LedgerJournal, entries_of
+from cloudctl.operations.machines.change_journal import CHANGES_HELD, LedgerJournal, entries_of
 from cloudctl.operations.machines.change_lock import held_change
 from cloudctl.operations.machines.plan_change import lay_out, observe_pools, opened_drivers
 from cloudctl.operations.machines.show_change import ChangeOutcome, outcome_of, undoing_of
@@ -22,15 +22,13 @@ from metering.samples.presence import has_samples
 from metering.store import seals
 from provisioning.driver import Driver
 from provisioning.executor import ChangeState, Entry, StepState, execute
-from provisioning.model import Capability, MachineState, Step, StepKind
+from provisioning.model import Capability, MachineState, Step
 from provisioning.pacing import Pace
 from provisioning.steps import plan_checksum
 from provisioning.store import find_change, get_vm
 from provisioning.tables import ChangeRow, ChangeStepRow
 from provisioning.undoing import undo
 
-# What changes what a machine holds.
-_CHANGES_HELD = (StepKind.CREATE, StepKind.RESIZE, StepKind.SHELVE, StepKind.UNSHELVE, StepKind.DELETE)
 # Drivers by pool id for as long as they are needed.
 OpenDrivers = Callable[[Context, Sequence[int]], AbstractContextManager[dict[int, Driver]]]
 
@@ -266,7 +264,7 @@ class _Run:
                 if done_at < seal.end:
                     raise Refused("{time} lies in a month that is closed.", time=local(done_at))
             for entry in entries_of(session, self.change_id):
-                if entry.state != StepState.ORDERED or entry.step.kind not in _CHANGES_HELD:
+                if entry.state != StepState.ORDERED or entry.step.kind not in CHANGES_HELD:
                     continue
                 held = current_allocation(session, entry.step.vm_id)
                 if held is not None and done_at < held.start:
