@@ -6,6 +6,7 @@ from urllib3.exceptions import NewConnectionError
 
 from cloudctl.core.errors import Refused, Unreachable
 from cloudctl.core.quantity import Size
+from provisioning.driver import StillAtWork
 from provisioning.steps import create_step, delete_step, migrate_step, resize_step, shelve_step, start_step
 from tests.provisioning.drivers.openstack.recorded import (
     OWN_PROJECT,
@@ -194,6 +195,21 @@ def test_a_server_deleted_behind_our_back_cannot_be_changed_and_is_deleted_alrea
     with pytest.raises(Refused, match="no machine"):
         opened().apply(start_step(7, "m1"))
     assert opened().apply(delete_step(7, "m1", SIZE, "a")).external_id is None
+
+
+def test_a_volume_that_cannot_be_deleted_leaves_the_deletion_open(cloud, opened):
+    record_catalogue(cloud)
+    kept = volume(1, status="available", metadata={"cloudctl_vm": "7", "cloudctl_pool": "rec"})
+    cloud.get(f"{SERVERS}/detail", json={"servers": [server(1, vm_id=7)]})
+    cloud.delete(f"{SERVERS}/server-1", status_code=204)
+    cloud.get(f"{SERVERS}/server-1", status_code=404, json={})
+    cloud.get(f"{VOLUMES}/detail", json={"volumes": [kept]})
+    states = [kept, kept, {**kept, "status": "error_deleting"}]
+    cloud.get(f"{VOLUMES}/volume-1", [{"json": {"volume": state}} for state in states])
+    cloud.delete(f"{VOLUMES}/volume-1", status_code=202)
+    with pytest.raises(StillAtWork, match="keeps something of it") as reason:
+        opened().apply(delete_step(7, "m1", SIZE, "a"))
+    assert "error_deleting" in str(reason.value)
 
 
 def test_an_outside_address_goes_also_where_the_pool_gives_none_any_more(cloud, opened):
