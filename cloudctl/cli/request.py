@@ -16,7 +16,7 @@ from cloudctl.cli import (
 )
 from cloudctl.cli.command import TranslatedGroup
 from cloudctl.cli.output import output_option, show_list, show_record
-from cloudctl.cli.request_options import percent, show_items
+from cloudctl.cli.request_options import percent, show_findings, show_items
 from cloudctl.cli.run import Run
 from cloudctl.operations.requests.show_requests import (
     RequestQuery,
@@ -27,7 +27,7 @@ from cloudctl.operations.requests.show_requests import (
 from policies.requests.model import RequestKind, RequestState
 
 if TYPE_CHECKING:
-    from cloudctl.operations.context import Context
+    pass
 
 COLUMNS = (
     "request",
@@ -55,7 +55,6 @@ TOTAL_COLUMNS = (
     "cut_monthly",
     "reduction_rate",
 )
-FINDING_COLUMNS = ("subject", "verdict", "text")
 HISTORY_COLUMNS = ("at", "actor", "step", "state", "text")
 
 
@@ -124,19 +123,9 @@ def show(run: Run, number: int, output: str) -> None:
         rate = {"reduction_rate": percent(row["reduction_rate"])}
         show_record({**row, **names, **rate}, output, ctx.site.zone)
         show_items(ctx, asked, granted)
-        show_findings(ctx, findings, output)
+        show_findings(ctx, findings)
         labels = {"step": "request_step", "state": "request_state"}
         show_list(history, output, HISTORY_COLUMNS, ctx.site.zone, labels)
-
-
-def show_findings(ctx: "Context", findings: list[dict[str, Any]], output: str) -> None:
-    show_list(
-        findings,
-        output,
-        FINDING_COLUMNS,
-        ctx.site.zone,
-        {"subject": "check_subject", "verdict": "finding_level"},
-    )
 
 
 @request.command(

@@ -1,12 +1,14 @@
 """What the commands that move a request have in common: their options, the row they print, how they ask."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from cloudctl.cli.output import output_option, show_list
 from cloudctl.cli.run import confirm, say
+from cloudctl.core.errors import UsageError
 from cloudctl.operations.rehearsal import rehearsal
 from cloudctl.operations.requests.request_steps import RequestStep
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from cloudctl.operations.context import Context
 
 ITEM_COLUMNS = ("part", "vm", "count", "pool", "vcpus", "memory_mib", "storage_gib", "image", "network")
+FINDING_COLUMNS = ("subject", "verdict", "text")
 STEP_COLUMNS = ("request", "kind", "unit", "system", "state")
 
 
@@ -73,6 +76,20 @@ def show_items(
     nothing = {"vcpus": None, "memory_mib": None, "storage_gib": None}
     rows = [{"part": part, "vm": item["name"], **item, **(item["size"] or nothing)} for part, item in parts]
     show_list(rows, "table", ITEM_COLUMNS, ctx.site.zone, {"part": "request_part"})
+
+
+def show_findings(ctx: "Context", findings: Sequence[Mapping[str, Any]]) -> None:
+    """What a check found, for people."""
+    labels = {"subject": "check_subject", "verdict": "finding_level"}
+    show_list(findings, "table", FINDING_COLUMNS, ctx.site.zone, labels)
+
+
+def day_of(text: str, option: str) -> date:
+    """UsageError for what is no day."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError("{option}: “{text}” is no day (2026-12-01).", option=option, text=text) from None
 
 
 def percent(rate: float | None) -> str | None:

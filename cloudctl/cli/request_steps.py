@@ -1,29 +1,33 @@
 """`cloudctl request check|approve|refuse|withdraw|expire`: the steps up to a request's execution."""
 
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from cloudctl.cli.command import TranslatedCommand
-from cloudctl.cli.output import show_list, show_record
-from cloudctl.cli.request_options import asking_options, percent, show_items, take, tell_step
+from cloudctl.cli.output import show_record
+from cloudctl.cli.request_options import (
+    asking_options,
+    day_of,
+    percent,
+    show_findings,
+    show_items,
+    take,
+    tell_step,
+)
 from cloudctl.cli.request_spec import cuts_of
 from cloudctl.cli.run import Run, confirm, say
-from cloudctl.core.errors import UsageError
-from cloudctl.core.money import yuan_text
 from cloudctl.operations.rehearsal import rehearsal
 from cloudctl.operations.requests.approve_request import Grant, Granted, approve_request
 from cloudctl.operations.requests.check_request import Checked, check_request
 from cloudctl.operations.requests.expire_grants import expire_grants
 from cloudctl.operations.requests.refuse_request import refuse_request, withdraw_request
+from cloudctl.operations.requests.show_requests import share, yuan
 from policies.requests.amounts import reduction_rate
 from policies.requests.model import items_json
 
 if TYPE_CHECKING:
     from cloudctl.operations.context import Context
-
-FINDING_COLUMNS = ("subject", "verdict", "text")
 
 
 @click.command(
@@ -56,13 +60,12 @@ def _show_check(ctx: "Context", checked: Checked, output: str) -> None:
         for f in checked.findings
     ]
     if output == "table":
-        labels = {"subject": "check_subject", "verdict": "finding_level"}
-        show_list(findings, output, FINDING_COLUMNS, ctx.site.zone, labels)
+        show_findings(ctx, findings)
         return
     record = {
         "request": checked.step.request,
         "passed": checked.is_passed,
-        "monthly_price": _yuan(checked.monthly_fen),
+        "monthly_price": yuan(checked.monthly_fen),
         "currency": ctx.site.currency,
         "findings": findings,
     }
@@ -102,7 +105,7 @@ def approve(
     yes: bool,
 ) -> None:
     """Grant a checked request, in full or less, as panel member or approver."""
-    grant = Grant(cuts_of(grants, without), _day(until) if until else None, reason)
+    grant = Grant(cuts_of(grants, without), day_of(until, "--until") if until else None, reason)
     with run.open() as ctx:
         _show_grant(ctx, approve_request(rehearsal(ctx), number, grant), output)
         if dry_run:
@@ -125,10 +128,10 @@ def _show_grant(ctx: "Context", granted: Granted, output: str) -> None:
         "granted_items": items_json(granted.items),
         "asked": asked.added.as_json(),
         "granted": given.added.as_json(),
-        "asked_monthly": _yuan(asked.monthly_fen),
-        "granted_monthly": _yuan(given.monthly_fen),
-        "cut_monthly": _yuan(cut),
-        "reduction_rate": None if rate is None else round(float(rate), 4),
+        "asked_monthly": yuan(asked.monthly_fen),
+        "granted_monthly": yuan(given.monthly_fen),
+        "cut_monthly": yuan(cut),
+        "reduction_rate": share(rate),
         "currency": ctx.site.currency,
     }
     if output == "table":
@@ -136,17 +139,6 @@ def _show_grant(ctx: "Context", granted: Granted, output: str) -> None:
         record["reduction_rate"] = percent(record["reduction_rate"])
         show_items(ctx, (), record.pop("granted_items"))
     show_record(record, output, ctx.site.zone)
-
-
-def _yuan(amount_fen: int | None) -> str | None:
-    return None if amount_fen is None else yuan_text(amount_fen)
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise UsageError("{option}: “{text}” is no day (2026-12-01).", option="--until", text=text) from None
 
 
 @click.command(

@@ -1,11 +1,9 @@
 """`cloudctl request submit`: a request typed at the command line."""
 
-from datetime import date
-
 import click
 
 from cloudctl.cli.command import TranslatedCommand, translate
-from cloudctl.cli.request_options import asking_options, show_steps
+from cloudctl.cli.request_options import asking_options, day_of, show_steps
 from cloudctl.cli.request_spec import wish_of
 from cloudctl.cli.run import Run, confirm, say
 from cloudctl.core.errors import UsageError
@@ -96,9 +94,9 @@ def submit(
         purpose,
         level,
         load,
-        _day(needed_by, "--needed-by"),
+        day_of(needed_by, "--needed-by"),
         (),
-        _day(until, "--until") if until else None,
+        day_of(until, "--until") if until else None,
         old if old != Migration() else None,
     )
     with run.open() as ctx:
@@ -111,13 +109,6 @@ def submit(
         step = submit_request(ctx, draft, wishes, _place)
         show_steps(ctx, [step], output)
         say("Request {request} is handed in.", request=step.request)
-
-
-def _day(text: str, option: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise UsageError("{option}: “{text}” is no day (2026-12-01).", option=option, text=text) from None
 
 
 def _place(fault: Fault) -> str:

@@ -61,14 +61,6 @@ class Finding:
             "values": self.message.values,
         }
 
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> "Finding":
-        return cls(
-            CheckSubject(document["subject"]),
-            FindingLevel(document["level"]),
-            Message(document["template"], document["values"]),
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class OldEquipment:

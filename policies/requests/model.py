@@ -121,19 +121,6 @@ class Draft:
     until: date | None = None
     migration: Migration | None = None
 
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "kind": str(self.kind),
-            "system": self.system,
-            "purpose": self.purpose,
-            "level": self.level,
-            "expected_load": self.expected_load,
-            "needed_by": self.needed_by.isoformat(),
-            "items": items_json(self.items),
-            "until": self.until.isoformat() if self.until else None,
-            "migration": self.migration.as_json() if self.migration else None,
-        }
-
 
 def items_json(items: Sequence[Item]) -> list[dict[str, Any]]:
     return [item.as_json() for item in items]
