@@ -21,7 +21,7 @@ try:
     main()
 finally:
     used = resource.getrusage(resource.RUSAGE_SELF)
-    print(used.ru_utime + used.ru_stime, used.ru_maxrss, file=sys.stderr)
+    print("used", used.ru_utime + used.ru_stime, used.ru_maxrss, file=sys.stderr)
 """
 
 
@@ -40,7 +40,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]
         env=environment,
     )
     assert done.returncode == 0, done.stderr
-    cpu_s, memory_kib = done.stderr.split()[-2:]
+    (used,) = [line for line in done.stderr.splitlines() if line.startswith("used ")]
+    _, cpu_s, memory_kib = used.split()
     return {**json.loads(done.stdout), "cpu_s": float(cpu_s), "memory_kib": int(memory_kib)}, place
 
 
