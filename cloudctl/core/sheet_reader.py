@@ -17,8 +17,8 @@ from typing import Any
 from cloudctl.core.errors import InvalidInput, NotFound, Problem, problem
 from cloudctl.core.workbook_limits import MAX_BYTES, MAX_CELLS, TooMuch, require_measure
 
-# So many hidden rows are named one by one.
-MOST_NAMED = 20
+# So many hidden rows are named one by one, and so much of a value is quoted.
+MOST_NAMED, MOST_QUOTED = 20, 60
 
 Value = str | int | float | bool | date | None
 
@@ -44,6 +44,12 @@ def column_letters(number: int) -> str:
         number, rest = divmod(number - 1, 26)
         letters = chr(65 + rest) + letters
     return letters
+
+
+def quoted(value: Value) -> str:
+    """A value as a message repeats it: a cell may hold pages."""
+    text = str(value)
+    return text if len(text) <= MOST_QUOTED else text[: MOST_QUOTED - 1] + "…"
 
 
 def read_workbook(path: Path, *, hidden: Collection[str] = ()) -> list[Sheet]:

@@ -1,7 +1,7 @@
 """The technical check as far as it needs no cloud: made of what, quota, price, budget, holds, old equipment. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 from cloudctl.core.errors import Message
 from cloudctl.core.money import yuan_text
 from cloudctl.core.quantity import Size
+from policies.requests.amounts import NOTHING
 from policies.requests.faults import PoolKnown
 from policies.requests.model import Item, RequestKind
 from policies.requests.quota import Excess
@@ -107,9 +108,15 @@ def _made_of(
 
 
 def resize_findings(
-    asked: Sequence[Item], granted: Sequence[Item], held: Mapping[str, Size]
+    asked: Sequence[Item],
+    granted: Sequence[Item],
+    held: Mapping[str, Size],
+    homes: Mapping[str, tuple[str, PoolKnown]],
 ) -> Iterator[Finding]:
-    """A resize granted smaller takes nothing away that the request did not give up, and leaves something to do."""
+    """A resize granted smaller takes nothing away that the request did not give up, and leaves something to do.
+
+    homes: machine -> its pool, which offers the size it is to have.
+    """
     wishes = {item.name: item.size for item in asked}
     for item in granted:
         before, wished = held.get(item.name), wishes.get(item.name)
@@ -119,7 +126,11 @@ def resize_findings(
             yield finding(
                 CheckSubject.SIZE, FindingLevel.BAD, "{name} has that size already.", name=item.name
             )
-        elif any(
+            continue
+        if item.name in homes:
+            code, pool = homes[item.name]
+            yield from _size_findings(replace(item, pool=code), pool, before)
+        if any(
             granted_amount < min(present, wished_amount)
             for granted_amount, present, wished_amount in zip(
                 *(_meters(size, before.storage_gib) for size in (item.size, before, wished)), strict=True
@@ -137,10 +148,12 @@ def _meters(size: Size, tiers: Iterable[str]) -> tuple[int, ...]:
     return (size.vcpus, size.memory_mib, *(size.storage_gib.get(tier, 0) for tier in sorted(tiers)))
 
 
-def _size_findings(item: Item, pool: PoolKnown) -> Iterator[Finding]:
+def _size_findings(item: Item, pool: PoolKnown, held: Size = NOTHING) -> Iterator[Finding]:
+    """What a machine has already it may keep, whatever is on offer now."""
     if item.size is None:
         return
-    if pool.flavors and (item.size.vcpus, item.size.memory_mib) not in pool.flavors:
+    shape = (item.size.vcpus, item.size.memory_mib)
+    if pool.flavors and shape not in {*pool.flavors, (held.vcpus, held.memory_mib)}:
         yield finding(
             CheckSubject.SIZE,
             FindingLevel.BAD,
@@ -151,7 +164,7 @@ def _size_findings(item: Item, pool: PoolKnown) -> Iterator[Finding]:
             memory=item.size.memory_mib,
         )
     for tier in item.size.storage_gib:
-        if pool.tiers and tier not in pool.tiers:
+        if pool.tiers and tier not in {*pool.tiers, *held.storage_gib}:
             yield finding(
                 CheckSubject.SIZE,
                 FindingLevel.BAD,

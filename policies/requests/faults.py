@@ -92,7 +92,7 @@ def _head_faults(draft: Draft, known: Known) -> Iterator[Fault]:
         is_needed = field == "purpose" or draft.kind in (RequestKind.NEW, RequestKind.RESIZE)
         if is_needed and not text.strip():
             yield _fault(field, "Here a text is wanted.")
-        yield from text_faults(field, text)
+        yield from _text_faults(field, text)
     if draft.level is not None and not 1 <= draft.level <= 5:
         yield _fault("level", "The level of protection is a number from 1 to 5.")
     if draft.needed_by < known.today:
@@ -101,8 +101,7 @@ def _head_faults(draft: Draft, known: Known) -> Iterator[Fault]:
     yield from _migration_faults(draft, known)
 
 
-def text_faults(field: str, text: str) -> Iterator[Fault]:
-    """What keeps a text of that field from being kept and shown."""
+def _text_faults(field: str, text: str) -> Iterator[Fault]:
     if len(text) > LONGEST_TEXT:
         yield _fault(field, "Here a text of at most {limit} characters is wanted.", limit=LONGEST_TEXT)
     unshown = _UNSHOWN.search(text)
@@ -125,7 +124,7 @@ def _term_faults(draft: Draft, known: Known) -> Iterator[Fault]:
 def _migration_faults(draft: Draft, known: Known) -> Iterator[Fault]:
     if draft.migration is None:
         return
-    yield from text_faults("reason", draft.migration.reason)
+    yield from _text_faults("reason", draft.migration.reason)
     unit = known.systems.get(draft.system)
     for code in draft.migration.equipment:
         if code not in known.equipment:

@@ -138,15 +138,36 @@ def test_images_networks_sizes_and_tiers_are_those_of_the_pool():
 def test_a_resize_granted_smaller_takes_nothing_away(size, is_fine):
     asked = [Item("db", size=Size(8, 8192, {"ssd": 100}))]
 
-    assert is_passed(list(resize_findings(asked, [Item("db", size=size)], {"db": HELD}))) is is_fine
+    assert is_passed(list(resize_findings(asked, [Item("db", size=size)], {"db": HELD}, {}))) is is_fine
 
 
 def test_what_was_offered_may_be_taken():
     asked = [Item("db", size=Size(2, 16384, {"ssd": 100}))]
 
     assert is_passed(
-        list(resize_findings(asked, [Item("db", size=Size(2, 12288, {"ssd": 100}))], {"db": HELD}))
+        list(resize_findings(asked, [Item("db", size=Size(2, 12288, {"ssd": 100}))], {"db": HELD}, {}))
     )
+
+
+@pytest.mark.parametrize(
+    ("size", "bad"),
+    [
+        (
+            Size(4, 16384, {"ssd": 100}),
+            ["{name}: pool {pool} offers no size of {vcpus} vCPUs and {memory} MiB."],
+        ),
+        (Size(4, 8192, {"ssd": 100, "tape": 5}), ["Pool {pool} has no tier “{code}”."]),
+        (Size(2, 4096, {"san": 200}), []),
+        (Size(4, 8192, {"san": 100}), []),
+    ],
+    ids=["not offered", "no such tier", "as it is but for the disk", "offered"],
+)
+def test_a_resize_is_of_what_the_pool_offers_or_the_machine_has(size, bad):
+    held = Size(2, 4096, {"san": 50}) if "san" in size.storage_gib else HELD
+    item = Item("db", size=size)
+    found = list(resize_findings([item], [item], {"db": held}, {"db": ("gov", GOV)}))
+    assert [each.message.template for each in found] == bad
+    assert all(each.message.values["pool"] == "gov" for each in found)
 
 
 def test_money_quota_holds_equipment_and_level():

@@ -6,10 +6,11 @@ from pathlib import Path
 from cloudctl.core.errors import InvalidInput, Message, Problem, Refused, Unreachable, problem
 from cloudctl.core.estate import systems
 from cloudctl.core.i18n import LANGUAGES, Catalogue
-from cloudctl.core.sheet_reader import Sheet, Value, read_workbook
+from cloudctl.core.sheet_reader import Sheet, Value, quoted, read_workbook
 from cloudctl.operations.context import Context
 from cloudctl.operations.machines.adopt_machines import Adoption, objections
 from cloudctl.operations.machines.list_orphans import Orphan, list_orphans
+from cloudctl.operations.machines.unasked_pools import require_answers
 from provisioning.ownership import SiteRule
 from reports.forms.adoption_sheet import COLUMNS, FIRST_ROW, LIST_SHEET, column_of, write_adoption_sheet
 
@@ -24,8 +25,7 @@ def make_adoption_sheet(
     if path.exists():
         raise Refused("There is a file {path} already.", path=str(path))
     orphans = list_orphans(ctx, pool, rules)
-    for code, why in orphans.unreachable.items():
-        raise Unreachable("Pool {pool}: {why}", pool=code, why=ctx.texts.message(why))
+    require_answers(orphans.unreachable)
     with ctx.reading() as session:
         codes = sorted(row.code for row in systems(session))
     content = write_adoption_sheet([each.row() for each in orphans.found], codes, ctx.texts)
@@ -39,7 +39,10 @@ def make_adoption_sheet(
 
 
 def read_adoption_sheet(ctx: Context, path: Path) -> list[Adoption]:
-    """What is to be adopted, in the sheet's order. InvalidInput with every problem of the sheet, each with its cell."""
+    """What is to be adopted, in the sheet's order. InvalidInput with every problem of the sheet, each with its cell.
+
+    Unreachable when a pool of the sheet does not answer.
+    """
     pages = [page for page in read_workbook(path, hidden=[LIST_SHEET]) if page.title != LIST_SHEET]
     if not pages:
         raise InvalidInput([problem(str(path), "The form has lost a sheet.")])
@@ -50,7 +53,10 @@ def read_adoption_sheet(ctx: Context, path: Path) -> list[Adoption]:
     ]
     problems += list(_headings(sheet))
     if not problems:
-        found = {(each.pool, each.machine.external_id): each for each in list_orphans(ctx).found}
+        orphans = list_orphans(ctx)
+        named = {str(value) for (_, column), value in sheet.cells.items() if column == column_of("pool")}
+        require_answers({code: why for code, why in orphans.unreachable.items() if code in named})
+        found = {(each.pool, each.machine.external_id): each for each in orphans.found}
         with ctx.reading() as session:
             codes = {row.code for row in systems(session)}
         reading = _Reading(sheet, found, codes, problems)
@@ -113,7 +119,7 @@ class _Reading:
             self._wrong(
                 line,
                 "decision",
-                Message("“{value}” is no decision: {known}.", {"value": value, "known": known}),
+                Message("“{value}” is no decision: {known}.", {"value": quoted(value), "known": known}),
             )
         return word
 
@@ -122,10 +128,12 @@ class _Reading:
         if value is None:
             return None
         if not isinstance(value, str):
-            self._wrong(line, "system", Message("Text is wanted here, not {value}.", {"value": value}))
+            self._wrong(
+                line, "system", Message("Text is wanted here, not {value}.", {"value": quoted(value)})
+            )
             return None
         if value not in self.systems:
-            self._wrong(line, "system", Message("There is no system “{code}”.", {"code": value}))
+            self._wrong(line, "system", Message("There is no system “{code}”.", {"code": quoted(value)}))
             return None
         return value
 

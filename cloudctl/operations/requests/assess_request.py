@@ -97,7 +97,7 @@ def assess(
         *_system_findings(session, row),
         *_machine_findings(row, items, machines, known),
         *checking.term_findings(until, row.needed_by, known.today, terms, RequestKind(row.kind)),
-        *_size_findings(row, items, held, known),
+        *_size_findings(session, row, items, held, (machines, known)),
         *_capacity_findings(ctx, session, row, items, looks),
     ]
     if row.kind != RequestKind.RETIRE:
@@ -133,13 +133,20 @@ def _machine_findings(
 
 
 def _size_findings(
-    row: RequestRow, items: Sequence[Item], held: Mapping[str, Size], known: Known
+    session: Session,
+    row: RequestRow,
+    items: Sequence[Item],
+    held: Mapping[str, Size],
+    estate: tuple[Mapping[str, VmRow], Known],
 ) -> Iterator[Finding]:
     """What new machines are made of, and what a resize comes to."""
+    machines, known = estate
     if row.kind == RequestKind.NEW:
         yield from checking.origin_findings(items, known.pools)
     elif row.kind == RequestKind.RESIZE:
-        yield from checking.resize_findings(items_from_json(row.items), items, held)
+        codes = {name: get_pool(session, vm.pool_id).code for name, vm in machines.items()}
+        homes = {name: (code, known.pools[code]) for name, code in codes.items() if code in known.pools}
+        yield from checking.resize_findings(items_from_json(row.items), items, held, homes)
 
 
 def _bad(subject: CheckSubject, template: str, **values: object) -> Finding:

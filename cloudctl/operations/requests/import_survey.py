@@ -15,7 +15,7 @@ from cloudctl.operations.requests.make_form import chosen, equipment_choices, ho
 from cloudctl.operations.requests.read_form import Answer, FilledForm, read_form
 from cloudctl.operations.requests.request_steps import require_asker
 from policies.requests.amounts import MIB_PER_GIB
-from policies.requests.faults import Known, text_faults
+from policies.requests.faults import Known
 from policies.requests.store import forget_survey, survey_digests
 from policies.requests.tables import SurveyRow
 from provisioning.store import find_pool
@@ -71,8 +71,6 @@ def _faults(filled: FilledForm, known: Known) -> list[Problem]:
             values = {"pool": chosen(str(line.answers["pool"])), "code": tier}
             told = Message("Pool {pool} has no tier “{code}”.", values)
             found.append(Problem(filled.line_place(line.number, "tier"), told))
-        for fault in text_faults("equipment", str(line.answers["equipment"] or "")):
-            found.append(Problem(filled.line_place(line.number, fault.field), fault.message))
         if line.answers["kind"] is not None and line.answers["kind"] not in kinds:
             found.append(Problem(filled.line_place(line.number, "kind"), Message("Choose one of the list.")))
     return found

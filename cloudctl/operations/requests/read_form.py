@@ -9,7 +9,8 @@ from pathlib import Path
 from cloudctl.core.database import canonical_json
 from cloudctl.core.errors import InvalidInput, Message, Problem, problem
 from cloudctl.core.i18n import LANGUAGES, Catalogue
-from cloudctl.core.sheet_reader import MOST_NAMED, Sheet, Value, read_workbook
+from cloudctl.core.sheet_reader import MOST_NAMED, Sheet, Value, quoted, read_workbook
+from policies.requests.faults import LONGEST_TEXT
 from reports.forms.model import (
     FIRST_FIELD_ROW,
     FIRST_TABLE_ROW,
@@ -177,7 +178,9 @@ def _lines_too_many(table: Sheet, form: Form, rows: set[int]) -> Iterator[Proble
 def _cells_beyond(sheet: Sheet, places: Sequence[tuple[int, int]]) -> Iterator[Problem]:
     """The first of them one by one: a column of remarks is one mistake, not a hundred."""
     for at in places[:MOST_NAMED]:
-        yield problem(sheet.place(*at), "This cell lies beyond the form: “{value}”.", value=sheet.cells[at])
+        yield problem(
+            sheet.place(*at), "This cell lies beyond the form: “{value}”.", value=quoted(sheet.cells[at])
+        )
     if len(places) > MOST_NAMED:
         at = places[MOST_NAMED]
         count = len(places) - MOST_NAMED
@@ -214,21 +217,21 @@ class _Reading:
 def _wrong(field: Field, value: Value) -> Message | None:
     """Why the value is no answer, by its type alone."""
     if field.kind in ("text", "choice"):
-        return (
-            None
-            if isinstance(value, str)
-            else Message("Here text is wanted, not “{value}”.", {"value": str(value)})
-        )
+        if not isinstance(value, str):
+            return Message("Here text is wanted, not “{value}”.", {"value": quoted(value)})
+        limit = {"limit": LONGEST_TEXT}
+        is_short = len(value) <= LONGEST_TEXT
+        return None if is_short else Message("Here a text of at most {limit} characters is wanted.", limit)
     if field.kind == "date":
         is_day = isinstance(value, date) and not isinstance(value, datetime)
         if isinstance(value, str) and _is_day(value):
-            return Message("“{value}” is written as text; make it a date.", {"value": value})
-        return None if is_day else Message("Here a day is wanted, not “{value}”.", {"value": str(value)})
+            return Message("“{value}” is written as text; make it a date.", {"value": quoted(value)})
+        return None if is_day else Message("Here a day is wanted, not “{value}”.", {"value": quoted(value)})
     if isinstance(value, str) and value.isdecimal():
-        return Message("“{value}” is written as text; make it a number.", {"value": value})
+        return Message("“{value}” is written as text; make it a number.", {"value": quoted(value)})
     is_whole = isinstance(value, int) and not isinstance(value, bool)
     if not (is_whole or (isinstance(value, float) and value.is_integer())):
-        return Message("Here a whole number is wanted, not “{value}”.", {"value": str(value)})
+        return Message("Here a whole number is wanted, not “{value}”.", {"value": quoted(value)})
     assert isinstance(value, int | float)
     if not field.at_least <= value <= field.at_most:
         return Message(
