@@ -5,8 +5,9 @@ import click
 from cloudctl.cli.command import TranslatedCommand
 from cloudctl.cli.output import output_option, show_list
 from cloudctl.cli.run import Run
-from cloudctl.core.errors import Differences, Unreachable, problem
+from cloudctl.core.errors import Differences
 from cloudctl.operations.machines.find_drift import find_drift
+from cloudctl.operations.machines.unasked_pools import require_answers
 
 COLUMNS = ["kind", "vm", "pool", "expected", "found"]
 
@@ -27,13 +28,6 @@ def drift(run: Run, pool: str | None, check: bool, output: str) -> None:
         if output == "table":
             rows = [{**row, "kind": ctx.texts.label("difference", row["kind"])} for row in rows]
         show_list(rows, output, COLUMNS, ctx.site.zone)
-    if found.unreachable:
-        raise Unreachable(
-            "{count} pool(s) could not be asked.",
-            count=len(found.unreachable),
-            problems=[
-                problem(code, reason.template, **reason.values) for code, reason in found.unreachable.items()
-            ],
-        )
+    require_answers(found.unreachable)
     if check and found.rows:
         raise Differences("{count} difference(s) between clouds and ledger.", count=len(found.rows))

@@ -23,6 +23,7 @@ from cloudctl.operations.machines.adoption_sheet import make_adoption_sheet, rea
 from cloudctl.operations.machines.list_orphans import Orphans, list_orphans
 from cloudctl.operations.machines.owner_rules import read_owner_rules
 from cloudctl.operations.machines.rebuild_owners import plan_rebuilding
+from cloudctl.operations.machines.unasked_pools import reasons_of
 
 COLUMNS = [
     "pool",
@@ -132,8 +133,8 @@ def _list(ctx: Context, orphans: Orphans, output: str) -> None:
             row["power"] = ctx.texts.label("machine_state", row["power"])
             row["rule"] = ctx.texts.label("owner_rule", row["rule"]) if row["rule"] else None
     show_list(rows, output, COLUMNS, ctx.site.zone)
-    for code, why in orphans.unreachable.items():
-        say("Pool {pool}: {why}", pool=code, why=ctx.texts.message(why))
+    for reason in reasons_of(orphans.unreachable):
+        click.echo(f"{reason.place}: {ctx.texts.message(reason.message)}", err=True)
 
 
 def _carry_out(

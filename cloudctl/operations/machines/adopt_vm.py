@@ -8,11 +8,15 @@ from cloudctl.core.identity import Role
 from cloudctl.operations.context import Context
 from cloudctl.operations.machines.adopt_machines import Adoption
 from cloudctl.operations.machines.list_orphans import list_orphans
+from cloudctl.operations.machines.unasked_pools import require_answers
 from provisioning.store import find_pool, vms
 
 
 def plan_adoption(ctx: Context, name: str, system: str, pool: str | None) -> Adoption:
-    """Looks for the machine in that pool, or in all of them. NotFound; Refused when it is ours, or in several."""
+    """Looks for the machine in that pool, or in all of them. NotFound; Refused when it is ours, or in several.
+
+    Unreachable when it may be in a pool that does not answer.
+    """
     ctx.actor.require(Role.OPERATOR)
     with ctx.reading() as session:
         if find_system(session, system).removed_at is not None:
@@ -20,8 +24,10 @@ def plan_adoption(ctx: Context, name: str, system: str, pool: str | None) -> Ado
         _require_new(session, name)
         if pool is not None:
             find_pool(session, pool)
-    found = [each for each in list_orphans(ctx, pool).found if each.machine.name == name]
+    orphans = list_orphans(ctx, pool)
+    found = [each for each in orphans.found if each.machine.name == name]
     if not found:
+        require_answers(orphans.unreachable)
         raise NotFound("No cloud shows a machine “{name}” that nobody answers for.", name=name)
     if len(found) > 1:
         names = ", ".join(each.pool for each in found)

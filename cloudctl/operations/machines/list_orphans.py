@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cloudctl.core.errors import Message, Unreachable
+from cloudctl.core.errors import CloudctlError
 from cloudctl.core.estate import systems, units
 from cloudctl.core.identity import Role
 from cloudctl.operations.context import Context
@@ -46,7 +46,7 @@ class Orphans:
     """Found, by pool and name; unreachable: pools that could not be asked, each with why."""
 
     found: tuple[Orphan, ...]
-    unreachable: Mapping[str, Message]
+    unreachable: Mapping[str, CloudctlError]
 
 
 def list_orphans(ctx: Context, pool_code: str | None = None, rules: Sequence[SiteRule] = ()) -> Orphans:
@@ -62,12 +62,12 @@ def list_orphans(ctx: Context, pool_code: str | None = None, rules: Sequence[Sit
         )
         ours = {row.id for row in vms(session)}
     found: list[Orphan] = []
-    unreachable: dict[str, Message] = {}
+    unreachable: dict[str, CloudctlError] = {}
     for pool in chosen:
         try:
             seen = seen_pool(ctx, pool.id)
-        except Unreachable as reason:
-            unreachable[pool.code] = reason.message
+        except CloudctlError as reason:
+            unreachable[pool.code] = reason
             continue
         if Capability.ORDER in seen.capabilities:
             continue

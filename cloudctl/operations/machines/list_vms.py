@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from cloudctl.core.errors import Unreachable
+from cloudctl.core.errors import CloudctlError
 from cloudctl.core.estate import find_system, find_unit, systems, units
 from cloudctl.core.tables import SystemRow
 from cloudctl.operations.context import Context
@@ -71,12 +71,12 @@ def show_vm(ctx: Context, name: str) -> dict[str, Any]:
 
 
 def _seen(ctx: Context, row: VmRow) -> Machine | None:
-    """None when the cloud does not show it or does not answer: looking at a machine never fails for that."""
+    """None when the cloud does not show it, or cannot be asked: looking at a machine never fails for that."""
     if row.state != "active":
         return None
     try:
         return seen_machine(ctx, row)
-    except Unreachable:
+    except CloudctlError:
         return None
 
 

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from cloudctl.core.errors import Message, Unreachable
+from cloudctl.core.errors import Message
 from cloudctl.core.identity import Role
 from cloudctl.operations.context import Context
 from cloudctl.operations.machines.adopt_machines import Adoption, objections
 from cloudctl.operations.machines.list_orphans import Orphan, list_orphans
+from cloudctl.operations.machines.unasked_pools import require_answers
 from provisioning.model import MachineState
 from provisioning.ownership import OwnerRule
 
@@ -25,9 +26,8 @@ def plan_rebuilding(ctx: Context, pool: str | None = None) -> Rebuilding:
     """
     ctx.actor.require(Role.OPERATOR)
     orphans = list_orphans(ctx, pool)
-    for code, reason in orphans.unreachable.items():
-        # The ids its machines carry would be given out anew meanwhile.
-        raise Unreachable("Pool {pool}: {why}", pool=code, why=ctx.texts.message(reason))
+    # The ids that a silent pool's machines carry would be given out anew meanwhile.
+    require_answers(orphans.unreachable)
     wanted: list[Adoption] = []
     left: list[tuple[str, Message]] = []
     for orphan in orphans.found:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from cloudctl.core.errors import Refused, Unreachable
+from cloudctl.core.errors import CloudctlError
 from cloudctl.core.identity import Role
 from cloudctl.operations.context import Context
 from cloudctl.operations.machines.execute_change import ChangeFailed, run_change
@@ -17,7 +17,7 @@ LEFT_ALONE = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """Numbers of changes. busy: another process has them in hand, or their cloud does not answer."""
+    """Numbers of changes. busy: another process has them in hand, or their cloud cannot be asked."""
 
     ended: tuple[int, ...]
     failed: tuple[int, ...]
@@ -41,6 +41,6 @@ def resume_changes(ctx: Context) -> Resumed:
             ended.append(number)
         except ChangeFailed:
             failed.append(number)
-        except (Refused, Unreachable):
+        except CloudctlError:
             busy.append(number)
     return Resumed(tuple(ended), tuple(failed), tuple(busy))

@@ -5,15 +5,17 @@ from datetime import timedelta
 
 import pytest
 
+from cloudctl.core.errors import Unreachable
 from cloudctl.core.outbox import notices
 from cloudctl.operations.machines.change_lock import held_change
 from cloudctl.operations.machines.execute_change import begin_change, change_machines
 from cloudctl.operations.machines.plan_change import opened_drivers
+from cloudctl.operations.machines.resume_changes import resume_changes
 from cloudctl.operations.machines.show_change import list_changes
 from provisioning.drivers.embedded import EmbeddedDriver
 from provisioning.drivers.embedded.faults import Faults, StepFault, write_faults
 from provisioning.steps import create_step, delete_step, resize_step
-from provisioning.tables import PoolRow
+from provisioning.tables import PoolRow, VmRow
 from tests.provisioning.estate import HALF, SMALL, build_estate, declared_vm, planned_vm
 
 
@@ -410,3 +412,43 @@ def test_a_pool_of_one_host_says_why_nothing_moves(ctx, run_cli):
     for words in (("vm", "migrate", "m"), ("host", "drain", "n1")):
         told = run_cli(ctx.home, *words, "--yes")
         assert told.exit_code == 5 and "There is no other host that m could go to." in told.stderr
+
+
+def test_a_pool_that_cannot_be_opened_keeps_no_other_from_answering(
+    ctx, estate, run_cli, monkeypatch, tmp_path
+):
+    (tmp_path / "clouds.yaml").write_text("clouds: {}")
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(tmp_path / "clouds.yaml"))
+    with ctx.writing() as session:
+        session.add(
+            PoolRow(code="far", name="Far", driver="openstack", provider="", options={"cloud": "nosuch"})
+        )
+    with opened_drivers(ctx, [estate.lab]) as drivers:
+        drivers[estate.lab].apply(delete_step(1, "m", SMALL, "n1"))
+        drivers[estate.lab].apply(create_step(99, "stray", SMALL, host="n1"))
+    drift = run_cli(ctx.home, "inventory", "drift", "-o", "json")
+    assert drift.exit_code == 6
+    assert [row["kind"] for row in json.loads(drift.stdout)] == ["not_seen", "not_allocated"]
+    listed = run_cli(ctx.home, "vm", "adopt", "-o", "json")
+    assert (listed.exit_code, [row["vm"] for row in json.loads(listed.stdout)]) == (0, ["stray"])
+    for told in (drift, listed, run_cli(ctx.home, "vm", "adopt", "nowhere", "--system", "tax")):
+        assert "far: " in told.stderr and "OS_CLIENT_CONFIG_FILE" in told.stderr, told.stderr
+    assert run_cli(ctx.home, "vm", "adopt", "nowhere", "--system", "tax").exit_code == 6, "it may be there"
+    assert run_cli(ctx.home, "vm", "adopt", "nowhere", "--system", "tax", "--pool", "lab").exit_code == 4
+
+
+def test_a_change_whose_pool_cannot_be_opened_keeps_no_other_from_being_resumed(ctx, estate, run_cli):
+    two = planned_vm(ctx, "two", estate.lab, estate.tax)
+    fault(ctx, StepFault("m", "stop", "drop"), StepFault("two", "create", "drop"))
+    assert run_cli(ctx.home, "vm", "stop", "m", "--yes").exit_code == 6
+    with pytest.raises(Unreachable):
+        change_machines(ctx, [create_step(two, "two", SMALL)], "made")
+    fault(ctx)
+    with ctx.writing() as session:
+        broken = PoolRow(code="far", name="Far", driver="vanished", provider="", options={})
+        session.add(broken)
+        session.flush()
+        session.get_one(VmRow, 1).pool_id = broken.id
+    resumed = resume_changes(ctx)
+    assert (resumed.busy, resumed.ended) == ((2,), (3,))
+    assert run_cli(ctx.home, "vm", "show", "m").exit_code == 0
