@@ -1,13 +1,13 @@
 """A program that carries out one change over and over, killed at every point there is, and takes it up again.
 
-    python killed_run.py TEMPLATE WORK CHANGE [--late] [--reported | --withdrawn]
+    python killed_run.py TEMPLATE WORK CHANGE [--late] [--reported | --withdrawn | --taken-back]
 
 TEMPLATE: a home with a journalled change of that number. Per fault point n the home is copied to WORK/n; a child
 runs the change and is SIGKILLed at its n-th point (before and after each ledger transaction's commit, before and
-after each call of a driver); a second child resumes it (--late: an hour later). Work orders are then reported done, or
-withdrawn, in the same process. WORK/whole is the run nobody
-killed. The parent runs the change once on a copy of its own before, so that its children find everything loaded and
-compiled; it has no database open when it forks. Prints the number of points.
+after each call of a driver); a second child resumes it (--late: an hour later), or takes it back. Work orders are
+reported done, or withdrawn, in the same process. WORK/whole is the run nobody killed. The parent runs the change once
+on a copy of its own before, so that its children find everything loaded and compiled; it has no database open when it
+forks. Prints the number of points.
 """
 
 import os
@@ -27,6 +27,7 @@ from cloudctl.core.errors import CloudctlError
 from cloudctl.operations.context import CLOCK_FILE, Context, open_context
 from cloudctl.operations.machines.execute_change import run_change, undo_change
 from cloudctl.operations.machines.plan_change import opened_drivers
+from cloudctl.operations.machines.roll_back_change import is_finished
 from provisioning.driver import Driver
 from provisioning.model import Applied, Step
 
@@ -81,7 +82,8 @@ def main(template: Path, work: Path, change_id: int, late: bool, answer: str | N
         if late:
             clock = FileClock(home / CLOCK_FILE)
             clock.move_to(clock.now() + timedelta(hours=1))
-        in_child(lambda home=home: run(home, change_id, lambda: None, answer), 0)
+        again = take_back if answer == "--taken-back" else run
+        in_child(lambda home=home, again=again: again(home, change_id, lambda: None, answer), 0)
     sys.stdout.write(f"{points}\n")
 
 
@@ -101,6 +103,13 @@ def run(home: Path, change_id: int, point: Point, answer: str | None) -> None:
                     undo_change(watched, change_id, open_drivers=opener)
         except CloudctlError as refusal:
             (home / "refusal").write_text(str(refusal))
+
+
+def take_back(home: Path, change_id: int, _point: Point, _answer: str | None) -> None:
+    """One that had ended already stays as it is."""
+    with open_context(home) as context:
+        if not is_finished(context, change_id):
+            undo_change(context, change_id)
 
 
 def killing_opener(point: Point) -> Callable[..., Any]:
@@ -152,5 +161,5 @@ def in_child(work: Callable[[], None], wanted: int) -> None:
 
 
 if __name__ == "__main__":
-    ANSWER = next((word for word in sys.argv if word in ("--reported", "--withdrawn")), None)
+    ANSWER = next((word for word in sys.argv if word in ("--reported", "--withdrawn", "--taken-back")), None)
     main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), "--late" in sys.argv, ANSWER)

@@ -1,5 +1,6 @@
 """A change whose process is killed at any point, and resumed, ends as if nobody had killed it."""
 
+import json
 import sqlite3
 import subprocess
 import sys
@@ -73,6 +74,27 @@ def test_an_undo_killed_anywhere_ends_the_same(ctx, tmp_path):
         (name, "running", 4, 8192) for name in "abcd"
     ]
     assert_same(tmp_path / "work", points, whole, with_instants=True)
+
+
+def test_a_change_killed_anywhere_and_taken_back_leaves_ledger_and_cloud_agreed(ctx, tmp_path):
+    change = prepare(ctx, is_undone=False)
+    points = kill_everywhere(ctx.home, tmp_path / "work", change, False, "--taken-back")
+    assert points == 40
+    for number in range(1, points + 1):
+        home = tmp_path / "work" / str(number)
+        assert_instants_agree(home)
+        left = snapshot(home, with_instants=False)
+        assert left["change"] in ("undone", "failed", "done"), f"killed at point {number}"
+        held = rows(home / "ledger.sqlite")(
+            "SELECT name, host, vcpus, storage_gib FROM allocation JOIN vm ON vm.id = vm_id"
+            ' WHERE "end" IS NULL ORDER BY name'
+        )
+        shown = rows(home / "clouds" / "lab" / "cloud.sqlite")(
+            "SELECT name, host, vcpus, storage_gib FROM machine ORDER BY name"
+        )
+        assert [(*row[:3], json.loads(row[3])) for row in held] == [
+            (*row[:3], json.loads(row[3])) for row in shown
+        ], f"killed at point {number}"
 
 
 def prepare_retiring(ctx: Context) -> int:
