@@ -74,4 +74,6 @@ def _set_up(page: Any, document: Document, sheet: Sheet, places: dict[str, Table
 
 def _header(text: str) -> str:
     """Text of a page header: an ampersand would begin a code there, and there is room for 255 characters in all."""
-    return cell_text(text)[:70].replace("&", "&&")
+    shown = cell_text(text)[:70].replace("&", "&&")
+    # A digit right after the size of the letters would be taken for a part of it.
+    return f" {shown}" if shown[:1].isdigit() else shown

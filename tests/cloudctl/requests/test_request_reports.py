@@ -167,6 +167,8 @@ def test_a_year_on_paper(call, done, tmp_path):
     figures = json.loads((tmp_path / "requests-2026.json").read_text())
 
     assert "23.59%" in page
+    header = openpyxl.load_workbook(tmp_path / "requests-2026.xlsx").worksheets[0].oddHeader.right
+    assert (header.text.strip(), header.size) == ("1 unit(s)", 8)
     assert (figures["total"]["asked_size"]["vcpus"], figures["total"]["granted_size"]["vcpus"]) == (8, 4)
     assert (figures["total"]["asked"], figures["total"]["cut"]) == ("780.00", "184.00")
     assert [unit["unit"]["code"] for unit in figures["units"]] == ["fin"]
