@@ -34,8 +34,9 @@ class Bench:
     break_host: Callable[[str], None] | None = None
     break_pool: Callable[[], None] | None = None
     mend: Callable[[], None] | None = None
-    # How far a real cloud's instants lie from our clock, how often it is worth to look, whether it moves at a resize.
+    # How far a real cloud's instants may lie outside the time it took by our clock.
     tolerance: timedelta = timedelta(0)
+    # How often it is worth to look; whether a machine stays where it is when it is resized.
     rounds: int = 40
     keeps_host: bool = True
 
@@ -140,7 +141,7 @@ def openstack(folder: Path) -> Iterator[Bench]:
             lab.kill_compute,
             None,
             lab.mend_computes,
-            tolerance=timedelta(seconds=15),
+            tolerance=timedelta(seconds=2),
             rounds=3,
             keeps_host=False,
         )

@@ -1,15 +1,14 @@
 """The whole way on a real OpenStack with the real command: projects, life, loss, evacuation, nothing left."""
 
 import re
-import time
 
 import pytest
 
 from cloudctl.core.clock import SystemClock
 from cloudctl.core.quantity import Size
-from provisioning.driver import open_driver
+from provisioning.driver import StillAtWork, open_driver
 from provisioning.steps import create_step, delete_step, resize_step
-from tests.integration.labs.openstack_lab import running_lab
+from tests.integration.labs.openstack_lab import PATIENCE_SECONDS, running_lab, wait_for
 from tests.integration.site import Site, asked_and_granted_less, lost_and_rebuilt
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE7wq0hJmH1Xy7C0xL5o1Rk5dQ0m1z0mW7Cq6c5l5p2K someone@example"
@@ -34,7 +33,7 @@ def site_of(folder):
         "cloud": "fake",
         "tiers": {"ssd": "fake", "sata": "bulk"},
         "ssh_keys": [KEY],
-        "openstack": {"project_prefix": "gov-", "deadline_s": 120},
+        "openstack": {"project_prefix": "gov-", "deadline_s": PATIENCE_SECONDS},
     }
     return Site(
         folder,
@@ -98,6 +97,7 @@ def test_two_units_machines_live_and_go_by_the_command_alone(lab, tmp_path):
 
     with lab.connection() as cloud:
         cloud.compute.delete_server(servers(cloud)["jobs-1"].id)
+        wait_for("jobs-1 gone", lambda: "jobs-1" not in servers(cloud))
     found = site.drift()
     assert [(each["kind"], each["vm"]) for each in found] == [("not_seen", "jobs-1")]
 
@@ -172,7 +172,7 @@ def test_a_dead_hosts_machines_start_elsewhere_and_once(lab, tmp_path):
 
     # Back, it cleans up before the cloud lets it be opened again.
     lab.start_compute(dead)
-    wait_for(lambda: lab.instances(dead) == [] and is_opened(site, f"os1/{dead}"))
+    wait_for("its clean-up", lambda: lab.instances(dead) == [] and is_opened(site, f"os1/{dead}"))
     lab.mend_computes()
     with lab.connection() as cloud:
         now = servers(cloud)
@@ -182,12 +182,15 @@ def test_a_dead_hosts_machines_start_elsewhere_and_once(lab, tmp_path):
     assert site.drift() == []
 
 
-def test_a_machine_whose_host_died_in_a_step_starts_elsewhere(lab, tmp_path):
+def test_a_machine_whose_host_died_in_a_step_starts_elsewhere(lab, tmp_path, monkeypatch):
     site = site_of(tmp_path)
+    site.apply(machine("tax-1", "tax"))
     site.apply(machine("tax-1", "tax"), deadline_s=10)
     dead = site.vm("tax-1")["host"]
     lab.halt_compute(dead)
-    site.run("vm", "stop", "tax-1", "--yes", wanted=6)
+    with monkeypatch.context() as impatient:
+        impatient.setenv("CLOUDCTL_MACHINES_RETRIES", "0")
+        site.run("vm", "stop", "tax-1", "--yes", wanted=6)
     (uncertain,) = site.json("change", "list", "--state", "uncertain")
     lab.kill_compute(dead)
     site.apply(machine("tax-1", "tax"))
@@ -207,16 +210,9 @@ def is_opened(site, host):
     return True
 
 
-def wait_for(is_so):
-    for _ in range(120):
-        if is_so():
-            return
-        time.sleep(0.5)
-    raise AssertionError("it did not come about")
-
-
 def test_a_held_resize_waits_and_goes_back_when_asked(lab, tmp_path):
     driver = open_driver("openstack", lab.facts("held", tmp_path), SystemClock())
+    impatient = open_driver("openstack", lab.facts("held", tmp_path, deadline_s=3), SystemClock())
     small, large = Size(2, 4096, {"ssd": 20}), Size(4, 8192, {"ssd": 20})
     try:
         driver.apply(create_step(7, "held-1", small, host="a", system="tax", unit="fin"))
@@ -227,6 +223,11 @@ def test_a_held_resize_waits_and_goes_back_when_asked(lab, tmp_path):
         assert servers_states(lab) == {"held-1": "ACTIVE"}
         assert [each.size for each in driver.observe().machines] == [small]
         driver.apply(resize_step(7, "held-1", small, large, hold=True))
+        # The cloud refuses to confirm what it is confirming, and shows that nowhere on the server.
+        with lab.stuck_computes():
+            for _ in range(2):
+                with pytest.raises(StillAtWork):
+                    impatient.apply(resize_step(7, "held-1", small, large))
         driver.apply(resize_step(7, "held-1", small, large))
         assert servers_states(lab) == {"held-1": "ACTIVE"}
         assert [each.size for each in driver.observe().machines] == [large]
@@ -240,3 +241,4 @@ def test_a_held_resize_waits_and_goes_back_when_asked(lab, tmp_path):
         assert_nothing_is_left(lab)
     finally:
         driver.close()
+        impatient.close()

@@ -9,7 +9,7 @@ import pytest
 
 from provisioning.model import MachineState
 from tests.integration.killed_openstack import LARGE, SMALL, STEPS, opened
-from tests.integration.labs.openstack_lab import running_lab
+from tests.integration.labs.openstack_lab import PATIENCE_SECONDS, running_lab
 
 ROOT = Path(__file__).parents[2]
 BEFORE = {
@@ -53,7 +53,7 @@ def make_stranger(lab, name, size):
         flavor = cloud.compute.create_flavor(name="strange", vcpus=size.vcpus, ram=size.memory_mib, disk=0)
         image, network = cloud.image.find_image("tiny"), cloud.network.find_network("office")
         volume = cloud.block_storage.create_volume(size=20, volume_type="fake", image_id=image.id)
-        cloud.block_storage.wait_for_status(volume, "available", interval=1, wait=60)
+        cloud.block_storage.wait_for_status(volume, "available", interval=1, wait=PATIENCE_SECONDS)
         device = {
             "boot_index": 0,
             "uuid": volume.id,
@@ -66,7 +66,7 @@ def make_stranger(lab, name, size):
             networks=[{"uuid": network.id}],
             block_device_mapping=[device],
         )
-        cloud.compute.wait_for_server(server, interval=1, wait=60)
+        cloud.compute.wait_for_server(server, interval=1, wait=PATIENCE_SECONDS)
 
 
 def is_killed(lab, folder, step, number):
@@ -76,7 +76,7 @@ def is_killed(lab, folder, step, number):
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=900,
         check=False,
     )
     assert done.returncode in (0, -9), done.stderr

@@ -29,7 +29,7 @@ def is_killed(site, kind, number, *arguments):
     command = [sys.executable, "-W", "ignore", "-m", "tests.integration.killed_command", kind, str(number)]
     words = ["--home", site.home, "--lang", "en", *arguments, "--yes"]
     done = subprocess.run(
-        [*command, *map(str, words)], cwd=ROOT, capture_output=True, text=True, timeout=200, check=False
+        [*command, *map(str, words)], cwd=ROOT, capture_output=True, text=True, timeout=900, check=False
     )
     assert done.returncode in (0, -signal.SIGKILL), done.stderr
     return done.returncode != 0

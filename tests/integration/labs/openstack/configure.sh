@@ -90,13 +90,14 @@ E
 cat >"$ETC/nova/nova.conf" <<E
 [DEFAULT]
 transport_url = $QUEUE
+rpc_response_timeout = 180
 my_ip = $HOST
 host = ctl
 compute_driver = osfake.Driver
 state_path = $DATA/nova
 enabled_apis = osapi_compute
 report_interval = 5
-service_down_time = 20
+service_down_time = 120
 update_resources_interval = 5
 vif_plugging_is_fatal = false
 vif_plugging_timeout = 0
@@ -142,6 +143,7 @@ done
 cat >"$ETC/neutron/neutron.conf" <<E
 [DEFAULT]
 transport_url = $QUEUE
+rpc_response_timeout = 180
 core_plugin = ml2
 service_plugins = router
 api_paste_config = $ETC/neutron/api-paste.ini
@@ -178,6 +180,7 @@ E
 cat >"$ETC/cinder/cinder.conf" <<E
 [DEFAULT]
 transport_url = $QUEUE
+rpc_response_timeout = 180
 host = ctl
 api_paste_config = $ETC/cinder/api-paste.ini
 resource_query_filters_file = $ETC/cinder/resource_filters.json
@@ -187,8 +190,9 @@ enabled_backends = fake1
 default_volume_type = fake
 glance_api_servers = http://$HOST:$GLANCE
 osapi_volume_workers = 1
+backend_stats_polling_interval = 5
 report_interval = 5
-service_down_time = 20
+service_down_time = 120
 [fake1]
 volume_driver = osfakes.cinder_driver.FakeVolumeDriver
 volume_backend_name = fake1

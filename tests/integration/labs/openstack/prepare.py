@@ -13,7 +13,7 @@ from collections.abc import Callable
 import openstack
 from openstack.connection import Connection
 
-WAIT_SECONDS = 120
+WAIT_SECONDS = 300
 
 
 def main(verb: str, *arguments: str) -> None:
@@ -42,7 +42,8 @@ def fill_catalogue(cloud: Connection, region: str, services: dict[str, str]) -> 
 def has_reported(cloud: Connection, computes: set[str]) -> bool:
     up = [service for service in cloud.compute.services() if service.state == "up"]
     hosts = {service.host for service in up if service.binary == "nova-compute"}
-    volumes = any(s.binary == "cinder-volume" and s.state == "up" for s in cloud.block_storage.services())
+    # What its scheduler has not heard of yet makes no volume, however alive it is.
+    volumes = bool(list(cloud.block_storage.backend_pools()))
     return computes <= hosts and volumes and {"nova-conductor", "nova-scheduler"} <= {s.binary for s in up}
 
 

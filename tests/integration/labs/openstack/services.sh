@@ -35,7 +35,7 @@ start_mariadb() { # durability is of no use here
         --innodb-flush-log-at-trx-commit=0 --innodb-doublewrite=0 --innodb-buffer-pool-size=256M \
         --innodb-flush-method=nosync --max-connections=500 --character-set-server=utf8mb4 \
         --collation-server=utf8mb4_general_ci --skip-name-resolve --performance-schema=OFF
-    wait_for 60 mariadb sql -e 'select 1'
+    wait_for 300 mariadb sql -e 'select 1'
 }
 
 api() { # NAME PORT MODULE THREADS [more]
@@ -45,12 +45,12 @@ api() { # NAME PORT MODULE THREADS [more]
         OS_GLANCE_CONFIG_DIR="$ETC/glance" OS_NOVA_CONFIG_DIR="$ETC/nova" OS_NEUTRON_CONFIG_DIR="$ETC/neutron" \
         "$BIN/uwsgi" --http-socket "$HOST:$port" --module "$module" --callable application --processes 1 \
         --threads "$threads" --enable-threads --lazy-apps --need-app --die-on-term --buffer-size 65535 \
-        --disable-logging --add-header "Connection: close" --virtualenv "$VENV" "$@"
+        --disable-logging --socket-timeout 60 --add-header "Connection: close" --virtualenv "$VENV" "$@"
 }
 
 start_keystone() {
     api keystone $KEYSTONE keystone.wsgi.api 6
-    wait_for 90 keystone curl -sf $AUTH
+    wait_for 300 keystone curl -sf $AUTH
 }
 
 make_identity_schema() {
@@ -113,7 +113,7 @@ IS_FRESH=false
 start_rabbit
 start_mariadb
 if $IS_FRESH; then make_schemas; else start_keystone; fi
-wait_for 90 RabbitMQ bash -c "exec 3<>/dev/tcp/$HOST/$RABBIT"
+wait_for 300 RabbitMQ bash -c "exec 3<>/dev/tcp/$HOST/$RABBIT"
 lap "schemas"
 # Not before the catalogue names Placement: the conductor would take it for disabled as long as it lives.
 api placement $PLACEMENT placement.wsgi.api 6
@@ -128,9 +128,9 @@ api cinder-api $CINDER cinder.wsgi.api 4 --pyargv "--config-file $ETC/cinder/cin
 start cinder-scheduler "$BIN/cinder-scheduler" --config-file "$ETC/cinder/cinder.conf"
 start cinder-volume "$BIN/cinder-volume" --config-file "$ETC/cinder/cinder.conf"
 # A compute waits for its conductor in steps of ten seconds, so it starts once there is one.
-wait_for 90 nova-conductor conductor_is_up
+wait_for 300 nova-conductor conductor_is_up
 for compute in $COMPUTES; do start_compute "$compute"; done
-for port in $PLACEMENT $GLANCE $NOVA $NEUTRON $CINDER; do wait_for 120 "port $port" answers "$port"; done
+for port in $PLACEMENT $GLANCE $NOVA $NEUTRON $CINDER; do wait_for 300 "port $port" answers "$port"; done
 lap "services"
 # shellcheck disable=SC2086
 $NICE "$BIN/python" "$HERE/prepare.py" reported $COMPUTES

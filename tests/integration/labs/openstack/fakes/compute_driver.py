@@ -1,7 +1,8 @@
 """Nova's fake compute driver, grown to what a test bed needs; it must lie in nova.virt, where Nova looks for drivers.
 
 Added: instances that survive a restart of the compute, clean-up of the source after a live migration (else a later
-evacuation back fails), snapshots that become active, and diagnostics that grow with time.
+evacuation back fails), snapshots that become active, and diagnostics that grow with time. The moment in which
+an evacuated server has no task any more and its old host still lasts longer than any pause between two looks.
 """
 
 import hashlib
@@ -13,11 +14,21 @@ import time
 from pathlib import Path
 
 import nova.conf
-from nova.compute import power_state
+from nova.compute import power_state, resource_tracker
 from nova.image import glance
 from nova.virt import fake
 
 CONF = nova.conf.CONF
+MOMENT_SECONDS = 2
+_finish_evacuation = resource_tracker.ResourceTracker.finish_evacuation
+
+
+def finish_evacuation(*arguments):
+    time.sleep(MOMENT_SECONDS)
+    return _finish_evacuation(*arguments)
+
+
+resource_tracker.ResourceTracker.finish_evacuation = finish_evacuation
 
 
 class Driver(fake.FakeDriverWithoutFakeNodes):
