@@ -14,7 +14,7 @@ evacuate before: host, which is dead and fenced; after: host. Refused while the 
          its disks untouched
 shelve   after: state shelved: off and put aside, its disks kept; it is neither started nor stopped until
 unshelve after: state running: it is brought back
-delete   before: vcpus, memory_mib, storage_gib, host
+delete   before: vcpus, memory_mib, storage_gib, host; state shelved where it is to go only while it is put aside
 adopt    after: vcpus, memory_mib, storage_gib, host, image, network, of a machine the cloud has and nobody owns;
          external_id (looked for first, else the name), system, unit (as in create), since (when it began to be
          held, the ledger's own affair)
@@ -92,8 +92,10 @@ def unshelve_step(vm_id: int, name: str) -> Step:
     return Step(StepKind.UNSHELVE, vm_id, name, {"state": "shelved"}, {"state": "running"}, is_live=False)
 
 
-def delete_step(vm_id: int, name: str, size: Size, host: str | None) -> Step:
-    return Step(StepKind.DELETE, vm_id, name, {**size.as_json(), "host": host}, None, is_live=False)
+def delete_step(vm_id: int, name: str, size: Size, host: str | None, *, is_put_aside: bool = False) -> Step:
+    """is_put_aside: it is not deleted when somebody has brought it back meanwhile."""
+    state = {"state": "shelved"} if is_put_aside else {}
+    return Step(StepKind.DELETE, vm_id, name, {**size.as_json(), "host": host, **state}, None, is_live=False)
 
 
 def adopt_step(

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from cloudctl.core.errors import Refused
+from cloudctl.operations.machines import delete_shelved as delete_shelved_module
 from cloudctl.operations.machines.delete_shelved import delete_shelved
 from cloudctl.operations.machines.execute_change import change_machines
 from cloudctl.operations.machines.find_drift import find_drift
@@ -137,3 +138,29 @@ def test_a_machine_put_aside_that_runs_or_is_gone_is_a_difference(ctx, estate):
 def test_in_a_pool_that_others_run_retiring_is_an_order_to_delete(ctx, estate):
     declared_vm(ctx, "far", estate)
     assert [step.kind for step in plan_retire(ctx, "far").steps] == ["delete"]
+
+
+def test_what_is_brought_back_while_others_are_deleted_is_not_deleted(ctx, estate, monkeypatch):
+    vm = planned_vm(ctx, "n", estate.lab, estate.tax)
+    change_machines(ctx, [create_step(vm, "n", SMALL)], "made")
+    ctx.clock.advance(timedelta(hours=1))
+    for name in ("m", "n"):
+        retire(ctx, name)
+    ctx.clock.advance(timedelta(days=15))
+
+    def bring_back_n(ctx, steps, reason):
+        change_machines(ctx, plan_restore(ctx, "n").steps, "needed")
+        return change_machines(ctx, steps, reason)
+
+    monkeypatch.setattr(delete_shelved_module, "change_machines", bring_back_n)
+    assert delete_shelved(ctx) == delete_shelved_module.Deleted(("m",), ())
+    assert seen(ctx, estate) == {"n": MachineState.RUNNING}
+
+
+def test_a_deletion_planned_of_what_was_put_aside_is_refused_when_it_was_brought_back(ctx, estate):
+    retire(ctx)
+    planned = plan_retire(ctx, "m", at_once=True)
+    change_machines(ctx, plan_restore(ctx, "m").steps, "needed")
+    with pytest.raises(Refused, match="m is not put aside"):
+        change_machines(ctx, planned.steps, "not needed")
+    assert seen(ctx, estate) == {"m": MachineState.RUNNING}

@@ -35,8 +35,11 @@ def delete_shelved(ctx: Context) -> Deleted:
     ctx.actor.require(Role.OPERATOR)
     gone, waiting = [], []
     for row in due_shelved(ctx):
-        step = delete_step(row.id, row.name, last_size(ctx, row), row.host)
+        if row.id not in {each.id for each in due_shelved(ctx)}:
+            # Brought back while others were being deleted.
+            continue
         try:
+            step = delete_step(row.id, row.name, last_size(ctx, row), row.host, is_put_aside=True)
             change_machines(ctx, [step], f"kept {ctx.settings.machines.keep_days} days")
             gone.append(row.name)
         except CloudctlError:

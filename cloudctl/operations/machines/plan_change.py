@@ -170,6 +170,11 @@ def _require_states(steps: Sequence[Step], machines: Mapping[int, VmRow]) -> Non
     for step in steps:
         if states[step.vm_id] not in _FROM.get(step.kind, ("active",)):
             raise _wrong_state(step, states[step.vm_id])
+        if (
+            step.kind == StepKind.DELETE
+            and (step.before or {}).get("state", states[step.vm_id]) != states[step.vm_id]
+        ):
+            raise Refused("{name} is not put aside.", name=step.name)
         states[step.vm_id] = _TO.get(step.kind, states[step.vm_id])
         if step.kind in (StepKind.CREATE, StepKind.RESIZE) and wanted_size(step).vcpus < 1:
             raise Refused("{name}: a machine has at least one vCPU.", name=step.name)

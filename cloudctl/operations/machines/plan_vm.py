@@ -119,9 +119,9 @@ def plan_retire(ctx: Context, name: str, *, at_once: bool = False) -> ChangePlan
         raise put_aside(name)
     seen = seen_pool(ctx, row.pool_id)
     if at_once or Capability.ORDER in seen.capabilities:
-        return plan_change(
-            ctx, [*_stopped(row, seen), delete_step(row.id, name, last_size(ctx, row), row.host)]
-        )
+        is_put_aside = row.state == "shelved"
+        gone = delete_step(row.id, name, last_size(ctx, row), row.host, is_put_aside=is_put_aside)
+        return plan_change(ctx, [*_stopped(row, seen), gone])
     if Capability.SHELVE not in seen.capabilities:
         with ctx.reading() as session:
             pool = get_pool(session, row.pool_id)
