@@ -16,7 +16,7 @@ from pathlib import Path
 from cloudctl.operations.machines.change_lock import held_here
 with held_here(Path(sys.argv[1]), 2) as is_ours:
     print(is_ours, flush=True)
-    time.sleep(600)
+    time.sleep(120)
 """
 
 
