@@ -9,6 +9,7 @@ from itertools import pairwise
 import click
 
 from cloudctl.cli.command import translate
+from cloudctl.cli.visible import visible
 from cloudctl.cli.wrong_usage import tell_usage
 from cloudctl.core.errors import CloudctlError, Message, NotFound, Unreachable
 
@@ -81,13 +82,13 @@ def explain(failure: BaseException) -> int:
 
 def tell(failure: CloudctlError) -> None:
     """Message, reasons with their places, and what to do next, on stderr."""
-    click.echo(translate("Error: {message}", message=failure.message), err=True)
+    click.echo(visible(translate("Error: {message}", message=failure.message)), err=True)
     # Any error may have several reasons: of a file its lines, of a placement its hosts.
     for reason in failure.problems:
         place = f"{reason.place}: " if reason.place else ""
-        click.echo(f"  {place}{_text(reason.message)}", err=True)
+        click.echo(visible(f"  {place}{_text(reason.message)}"), err=True)
     if failure.hint:
-        click.echo(_text(failure.hint), err=True)
+        click.echo(visible(_text(failure.hint)), err=True)
 
 
 def _text(message: Message) -> str:

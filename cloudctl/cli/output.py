@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from cloudctl.cli.command import chosen_language, translate
+from cloudctl.cli.visible import visible
 from cloudctl.core.i18n import Catalogue
 from cloudctl.core.spreadsheet import csv_cell
 
@@ -135,7 +136,7 @@ def _table(rows: Sequence[Row], columns: Sequence[str], zone: ZoneInfo, *, align
         right = aligned and _is_numeric([row.get(column) for row in rows])
         table.add_column(heading(column), justify="right" if right else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(_shown(row.get(column), zone)) for column in columns))
+        table.add_row(*(Text(visible(_shown(row.get(column), zone))) for column in columns))
     wide = Console(file=sys.stdout) if sys.stdout.isatty() else Console(file=sys.stdout, width=200)
     wide.print(table)
 

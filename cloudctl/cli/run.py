@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cloudctl.cli.command import SITE_LANGUAGE, translate
+from cloudctl.cli.visible import visible
 from cloudctl.core.errors import Refused
 from cloudctl.core.i18n import LANGUAGES
 
@@ -48,7 +49,7 @@ def _speak(language: str) -> None:
 
 def say(template: str, **values: Any) -> None:
     """A line for the person, in his language, on stderr."""
-    click.echo(translate(template, **values), err=True)
+    click.echo(visible(translate(template, **values)), err=True)
 
 
 def confirm(question: str, *, yes: bool, **values: Any) -> None:

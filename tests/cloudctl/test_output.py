@@ -97,3 +97,12 @@ def test_a_record_is_an_object(capsys):
     show_record(ROWS[0], "json", ZONE)
 
     assert json.loads(capsys.readouterr().out)["name"] == "市财政局"
+
+
+def test_a_name_gives_a_terminal_no_orders(shown):
+    name = "web\x1b]0;mine\x07\x9b31m\u202e-1\r2\r\n3"
+    rows = [{**ROWS[0], "name": name}]
+    text = shown("table", rows)
+    assert "web\ufffd]0;mine\ufffd\ufffd31m\ufffd-1\ufffd2 " in text
+    assert not {"\x1b", "\x07", "\x9b", "\u202e", "\r"} & set(text)
+    assert json.loads(shown("json", rows))[0]["name"] == name

@@ -51,6 +51,15 @@ def test_who_granted_does_not_carry_out(call, asked):
     call("olga", "execute", asked, "--yes")
 
 
+def test_a_reason_gives_a_terminal_no_orders(call, checked):
+    told = call(
+        "pan", "approve", checked, "--grant", "web\x1b[2J,vcpus=2", "--reason", "Less", "--yes", code=5
+    )
+    assert "“web\ufffd[2J”" in told.stderr
+    call("pan", "refuse", checked, "--reason", "No\x1b[2J", "--yes")
+    assert "No\ufffd[2J" in call("olga", "show", checked).stdout
+
+
 def test_steps_out_of_order_are_refused(call, asked):
     assert "waiting for its technical check" in call("pan", "approve", asked, "--yes", code=5).stderr
     assert "waiting for its technical check" in call("otto", "execute", asked, "--yes", code=5).stderr
