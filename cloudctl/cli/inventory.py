@@ -15,6 +15,7 @@ from cloudctl.cli.run import Run, confirm, say
 from cloudctl.core.errors import Differences
 from cloudctl.core.inventory.draft import load_draft
 from cloudctl.core.inventory.plan import Plan, is_saved_plan, load_plan, save_plan
+from cloudctl.core.whole_file import write_whole
 from cloudctl.core.yaml_source import read_text
 from cloudctl.operations.estate.apply_inventory import apply_inventory, require_reach, require_rights
 from cloudctl.operations.estate.export_inventory import export_inventory
@@ -113,7 +114,7 @@ def export(run: Run, file: Path | None, yes: bool) -> None:
         return
     if file.exists():
         confirm("{path} exists. Write over it?", yes=yes, path=file)
-    file.write_text(text, encoding="utf-8")
+    write_whole(file, text)
     say("Wrote {path}.", path=file)
 
 

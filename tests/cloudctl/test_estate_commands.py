@@ -126,6 +126,13 @@ def listed(run_cli, home, *words):
     return json.loads(result.stdout)
 
 
+@pytest.mark.parametrize("words", [("plan", "--save"), ("export",)], ids=" ".join)
+def test_a_place_that_cannot_be_written_is_told_by_its_name(home, run_cli, small, tmp_path, words):
+    file = [small] if words[0] == "plan" else []
+    told = run_cli(home, "inventory", words[0], *file, *words[1:], tmp_path / "missing" / "x")
+    assert told.exit_code == 6 and f"{tmp_path}/missing/x cannot be read or written" in told.stderr
+
+
 def test_the_estate_is_listed_and_shown(home, run_cli):
     run_cli(home, "inventory", "apply", EXAMPLE, "--yes")
 

@@ -12,6 +12,7 @@ from cloudctl.core.audit import digest
 from cloudctl.core.database import canonical_json
 from cloudctl.core.errors import InvalidInput, problem
 from cloudctl.core.inventory.model import Inventory
+from cloudctl.core.whole_file import write_whole
 from cloudctl.core.yaml_source import read_text
 
 FORMAT = "cloudctl-plan-1"
@@ -119,7 +120,7 @@ def document_of(inventory: Inventory) -> dict[str, Any]:
 
 
 def save_plan(plan: Plan, path: Path) -> None:
-    """Writes the plan whole or not at all."""
+    """Writes the plan whole or not at all. Unreachable."""
     content = {
         "format": FORMAT,
         "checksum": plan.checksum,
@@ -127,9 +128,7 @@ def save_plan(plan: Plan, path: Path) -> None:
         "steps": plan.rows(),
         "inventory": document_of(plan.inventory),
     }
-    fresh = path.with_name(path.name + ".new")
-    fresh.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    fresh.replace(path)
+    write_whole(path, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
 
 
 def is_saved_plan(text: str) -> bool:
