@@ -56,7 +56,7 @@ def held_here(home: Path, change_id: int) -> Iterator[bool]:
 
 def _is_locked(path: Path, change_id: int) -> bool:
     try:
-        with path.open("r+b") as file:
+        with path.open("rb") as file:
             found = fcntl.fcntl(file, fcntl.F_OFD_GETLK, _flock(change_id))
     except FileNotFoundError:
         return False
