@@ -5,20 +5,12 @@ import time
 import pytest
 
 from provisioning.drivers.libvirt.marks import NAMESPACE
-from tests.integration.labs.libvirt_lab import libvirt_lab, require_lab
 from tests.integration.libvirt_site import SMALL, awaited, site_of, volumes
 from tests.integration.site import (
     asked_and_granted_less,
     assert_export_plans_to_nothing,
     lost_and_rebuilt,
 )
-
-
-@pytest.fixture(scope="module")
-def lab():
-    require_lab()
-    with libvirt_lab("ab") as lab:
-        yield lab
 
 
 @pytest.fixture

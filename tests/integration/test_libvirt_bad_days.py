@@ -28,7 +28,7 @@ from provisioning.steps import (
     start_step,
     stop_step,
 )
-from tests.integration.labs.libvirt_lab import PATIENCE_SECONDS, guest_files, libvirt_lab, require_lab
+from tests.integration.labs.libvirt_lab import PATIENCE_SECONDS, guest_files
 from tests.integration.libvirt_site import SMALL, awaited, domains, site_of, volumes
 
 START = datetime(2026, 10, 1, tzinfo=UTC)
@@ -36,13 +36,6 @@ SIZE = Size(1, 64, {"ssd": 1})
 MIB = 2**20
 # A guest that hears no power button: a stop of it lasts as long as it may.
 DEAF = "console=ttyS0 quiet rdinit=/bin/sleep"
-
-
-@pytest.fixture(scope="module")
-def lab():
-    require_lab("nsenter")
-    with libvirt_lab("ab") as lab:
-        yield lab
 
 
 @pytest.fixture

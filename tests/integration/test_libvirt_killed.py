@@ -24,7 +24,7 @@ from provisioning.steps import (
     resize_step,
     shelve_step,
 )
-from tests.integration.labs.libvirt_lab import PATIENCE_SECONDS, guest_files, libvirt_lab, require_lab
+from tests.integration.labs.libvirt_lab import PATIENCE_SECONDS, guest_files
 from tests.integration.libvirt_site import domains, volumes
 
 PROGRAM, ROOT = "tests.integration.killed_libvirt", Path(__file__).parents[2]
@@ -64,13 +64,6 @@ STEPS = {
 
 # Where what follows is another step's, too.
 ENOUGH = {"create from an image": 6, "reboot": 3}
-
-
-@pytest.fixture(scope="module")
-def lab():
-    require_lab()
-    with libvirt_lab("ab") as lab:
-        yield lab
 
 
 @pytest.mark.parametrize("name", STEPS)

@@ -9,18 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.labs.libvirt_lab import PATIENCE_SECONDS, libvirt_lab, require_lab
+from tests.integration.labs.libvirt_lab import PATIENCE_SECONDS
 from tests.integration.libvirt_site import domains, site_of, volumes
 
 ROOT = Path(__file__).parents[2]
 SMALL = {"name": "tax-1", "vcpus": 1, "memory_mib": 64, "storage_gib": {"ssd": 1}}
-
-
-@pytest.fixture(scope="module")
-def lab():
-    require_lab()
-    with libvirt_lab("ab") as lab:
-        yield lab
 
 
 @pytest.fixture

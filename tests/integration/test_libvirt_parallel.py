@@ -17,17 +17,10 @@ from cloudctl.core.quantity import Size
 from provisioning.driver import open_driver
 from provisioning.drivers.libvirt import images, power
 from provisioning.steps import create_step, delete_step, migrate_step, stop_step
-from tests.integration.labs.libvirt_lab import PATIENCE_SECONDS, guest_files, libvirt_lab, require_lab
+from tests.integration.labs.libvirt_lab import PATIENCE_SECONDS, guest_files
 
 START = datetime(2026, 10, 1, tzinfo=UTC)
 SIZE = Size(1, 64, {"ssd": 1})
-
-
-@pytest.fixture(scope="module")
-def lab():
-    require_lab()
-    with libvirt_lab("ab") as lab:
-        yield lab
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Takes over a machine that stands already: our marks, and a balloon that tells of memory. Nothing else changes."""
 
+from dataclasses import replace
 from typing import Any
 
 from cloudctl.core.errors import Refused
@@ -39,11 +40,14 @@ def adopt(place: Workplace, there: Found, step: Step) -> Applied:
         if not there.marks.labels.items() >= owner.items():
             place.note(there, **owner)
         return place.applied(there, there.marks.adopted_at or there.marks.created_at)
-    size = place.size_of(there)
+    size, is_active = place.size_of(there), bool(there.domain.isActive())
+    if is_active:
+        # As it was seen: somebody may have plugged processors in until the next start.
+        size = replace(size, vcpus=there.domain.vcpusFlags(sdk().VIR_DOMAIN_VCPU_LIVE))
     if size != wanted_size(step):
         raise Refused("The cloud has a machine {name} of another size.", name=step.name)
     _ask_balloon(place, there)
-    now, is_active = place.clock.now(), bool(there.domain.isActive())
+    now = place.clock.now()
     marks = Marks(
         step.vm_id,
         there.definition.name,

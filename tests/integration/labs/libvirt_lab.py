@@ -59,7 +59,7 @@ CMDLINE = "console=ttyS0 quiet panic=-1"
 
 def require_lab(*further: str) -> None:
     """Skips a test where the lab cannot run; in CI it fails. further: programs needed beside the usual ones."""
-    programs = ("libvirtd", "qemu-system-x86_64", "virsh", "unshare", *further)
+    programs = ("libvirtd", "qemu-system-x86_64", "qemu-img", "virsh", "unshare", "nsenter", *further)
     missing = [name for name in programs if not shutil.which(name)]
     if find_spec("libvirt") is None:
         missing.append("libvirt-python")
