@@ -23,6 +23,7 @@ from cloudctl.operations.usage.collect_usage import sweep
 from cloudctl.operations.usage.home_samples import sample_store
 from metering.allocations import Holder, current_allocation, history_of, hold, size_of
 from metering.samples.model import Sample
+from metering.store import live_paths
 from metering.tables import SampleSealRow
 from provisioning.drivers.embedded.faults import Faults, StepFault, write_faults
 from provisioning.steps import create_step, delete_step, migrate_step, resize_step
@@ -175,6 +176,22 @@ def test_samples_taken_before_a_step_was_known_to_be_done_are_stamped_anew(ctx, 
         (first.id, 4)
     ]
     assert [row[1:] for row in rows if row[0] > to_micros(at)] == [(second.id, 2)] * 2
+
+
+def test_a_change_ends_where_its_samples_cannot_be_stamped_anew(ctx, estate):
+    """They lie in another home of the ledger, for instance."""
+    vm = made(ctx, estate)
+    sweep(ctx)
+    change, at = lost_answer(ctx, vm)
+    ctx.clock.advance(timedelta(minutes=5))
+    sweep(ctx)
+    with ctx.reading() as session:
+        (before,) = live_paths(session, at, ctx.clock.now())
+    (sample_store(ctx).folder / before).unlink()
+    assert run_change(ctx, change).state == "done"
+    with ctx.reading() as session:
+        assert live_paths(session, at, ctx.clock.now()) == [before]
+    assert held(ctx, vm) == HALF
 
 
 @pytest.mark.parametrize("answer", ["resumed", "withdrawn"])

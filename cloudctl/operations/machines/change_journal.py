@@ -178,9 +178,12 @@ class LedgerJournal:
         return max(at, changeable_since(session, step.vm_id)) if step.kind in CHANGES_HELD else at
 
     def _stamp_anew(self, session: Session, step: Step, at: datetime) -> None:
-        """What was sampled before anybody knew; evidence of a closed month stays, and so it does on a full disk."""
+        """What was sampled before anybody knew.
+
+        It stays as it is where it is evidence of a closed month, or cannot be read or written here: the change ends.
+        """
         if step.kind in CHANGES_HELD and live_files(session, at):
-            with suppress(OSError, Refused):
+            with suppress(OSError, CloudctlError), session.begin_nested():
                 restamp_samples(self.ctx, session, {step.vm_id: [Span(at, None)]})
 
     def _close(self, session: Session, state: ChangeState) -> None:
