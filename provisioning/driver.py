@@ -28,8 +28,6 @@ DRIVERS = {
     "libvirt": "provisioning.drivers.libvirt:LibvirtDriver",
     "openstack": "provisioning.drivers.openstack:OpenStackDriver",
 }
-# Names an inventory may use; a driver that this version does not carry is refused when its pool is opened.
-KNOWN_DRIVERS = ("embedded", "external", "libvirt", "openstack")
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +187,3 @@ def addresses_of(driver: Driver, machines: Sequence[Machine]) -> dict[int, tuple
     if silent and isinstance(driver, Addressed):
         known |= driver.addresses(silent)
     return known
-
-
-def opened(pools: Sequence[tuple[str, PoolFacts]], clock: Clock) -> dict[str, Driver]:
-    """Drivers of several pools by pool code."""
-    return {pool.code: open_driver(name, pool, clock) for name, pool in pools}

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from cloudctl.core.quantity import Size
 from provisioning.model import Step, StepKind
+from provisioning.steps import wanted_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,9 @@ def _footprint(pool: str, step: Step, where: Mapping[int, str | None]) -> Footpr
         case StepKind.MIGRATE | StepKind.EVACUATE:
             return _marked(pool, step, frees=[here], takes=[there])
         case StepKind.RESIZE:
-            return _marked(pool, step, [here] if _any_less(step) else [], [here] if _any_more(step) else [])
+            before, after = Size.from_json(step.before or {}), wanted_size(step)
+            frees, takes = not before.fits_within(after), not after.fits_within(before)
+            return _marked(pool, step, [here] if frees else [], [here] if takes else [])
         case _:
             return _marked(pool, step, also=[here])
 
@@ -136,17 +139,3 @@ def _marked(
 def _host(side: Mapping[str, object] | None) -> str | None:
     host = (side or {}).get("host")
     return str(host) if host else None
-
-
-def _any_less(step: Step) -> bool:
-    return _any_more(Step(step.kind, step.vm_id, step.name, step.after, step.before))
-
-
-def _any_more(step: Step) -> bool:
-    assert step.before is not None and step.after is not None
-    before, after = Size.from_json(step.before), Size.from_json(step.after)
-    return (
-        after.vcpus > before.vcpus
-        or after.memory_mib > before.memory_mib
-        or any(gib > before.storage_gib.get(tier, 0) for tier, gib in after.storage_gib.items())
-    )

@@ -89,22 +89,13 @@ def refusals(wanted: Iterable[Wanted], present: Mapping[str, Present]) -> Iterat
             yield from _refusals(machine, there)
 
 
-def is_smaller(after: Size, before: Size) -> bool:
-    """Whether any of what a machine holds becomes less."""
-    return (
-        after.vcpus < before.vcpus
-        or after.memory_mib < before.memory_mib
-        or any(after.storage_gib.get(tier, 0) < gib for tier, gib in before.storage_gib.items())
-    )
-
-
 def takes_away(step: PlanStep) -> bool:
     """Whether a machine's step removes it or makes it smaller now."""
     if step.kind == "retire":
         return True
     if step.kind not in ("resize", "correct") or step.before is None or step.after is None:
         return False
-    return is_smaller(_last_size(step.after), _last_size(step.before))
+    return not _last_size(step.before).fits_within(_last_size(step.after))
 
 
 def history_json(history: Iterable[Held], until: datetime | None) -> dict[str, Any]:

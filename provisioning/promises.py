@@ -107,7 +107,7 @@ class Promises:
         if present is None:
             return
         size = wanted_size(step)
-        if not _fits_within(size, present.size):
+        if not size.fits_within(present.size):
             self._require(Wish(step.name, present.system, size), present.host, step.vm_id)
         self.taken = [replace(p, size=size) if p.vm_id == step.vm_id else p for p in self.taken]
 
@@ -140,12 +140,3 @@ class Promises:
 
     def _promise(self, vm_id: int) -> Promise | None:
         return next((promise for promise in self.taken if promise.vm_id == vm_id), None)
-
-
-def _fits_within(size: Size, other: Size) -> bool:
-    """A machine that only shrinks needs no room."""
-    return (
-        size.vcpus <= other.vcpus
-        and size.memory_mib <= other.memory_mib
-        and all(gib <= other.storage_gib.get(tier, 0) for tier, gib in size.storage_gib.items())
-    )

@@ -25,6 +25,14 @@ class Size:
     def storage_total_gib(self) -> int:
         return sum(self.storage_gib.values())
 
+    def fits_within(self, other: "Size") -> bool:
+        """Whether it is of nothing more."""
+        return (
+            self.vcpus <= other.vcpus
+            and self.memory_mib <= other.memory_mib
+            and all(gib <= other.storage_gib.get(tier, 0) for tier, gib in self.storage_gib.items())
+        )
+
     def as_json(self) -> dict[str, object]:
         return {"vcpus": self.vcpus, "memory_mib": self.memory_mib, "storage_gib": dict(self.storage_gib)}
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from cloudctl.core.inventory.history import Held
 from cloudctl.core.quantity import Size
 from provisioning.model import Machine, MachineState
-from provisioning.planner import Present, Wanted, is_smaller, plan_machines, refusals, takes_away
+from provisioning.planner import Present, Wanted, plan_machines, refusals, takes_away
 
 SMALL = Size(2, 4096, {"ssd": 100})
 LARGE = Size(8, 16384, {"ssd": 200})
@@ -208,5 +208,5 @@ def test_carrying_out_the_steps_leaves_nothing_to_do(want, have):
 
 
 @given(sizes, sizes)
-def test_of_two_sizes_one_is_smaller_somewhere_unless_they_are_the_same(one, other):
-    assert (is_smaller(one, other) or is_smaller(other, one)) == (one != other)
+def test_two_sizes_fit_within_each_other_only_where_they_are_the_same(one, other):
+    assert (one.fits_within(other) and other.fits_within(one)) == (one == other)
