@@ -35,13 +35,9 @@ class RequestFilter:
     is_open: bool = False
 
 
-# No database counts farther.
-LAST = 2**63
-
-
 def find_request(session: Session, number: int) -> RequestRow:
     """NotFound for a number no request has."""
-    row = session.get(RequestRow, number) if number < LAST else None
+    row = session.get(RequestRow, number)
     if row is None:
         raise NotFound("There is no request {request}.", request=number)
     return row
