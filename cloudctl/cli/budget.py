@@ -27,7 +27,7 @@ def budget() -> None:
     ]
 )
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--yes", is_flag=True, help="Answer yes to the question.")
+@click.option("--yes", "-y", is_flag=True, help="Answer yes to the question.")
 @click.option("--dry-run", is_flag=True, help="Show what would happen and change nothing.")
 @output_option
 @click.pass_obj

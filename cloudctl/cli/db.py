@@ -16,7 +16,7 @@ from cloudctl.operations.home.upgrade_ledger import plan_upgrade
 from cloudctl.operations.home.upgrade_ledger import upgrade as carry_out_upgrade
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
-YES = click.option("--yes", is_flag=True, help="Answer yes to the question.")
+YES = click.option("--yes", "-y", is_flag=True, help="Answer yes to the question.")
 DRY_RUN = click.option("--dry-run", is_flag=True, help="Print the plan and change nothing.")
 
 
@@ -67,7 +67,7 @@ def check(run: Run, hashes: bool, output: str) -> None:
 @click.option(
     "--with-samples", is_flag=True, help="Copy the sample files too, not only their list and hashes."
 )
-@click.option("--yes", is_flag=True, help="Accepted as everywhere; a backup asks nothing.")
+@click.option("--yes", "-y", is_flag=True, help="Accepted as everywhere; a backup asks nothing.")
 @DRY_RUN
 @output_option
 @click.pass_obj

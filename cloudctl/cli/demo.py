@@ -52,7 +52,7 @@ NEXT = (
 )
 @click.option("--machines", type=click.IntRange(1), default=400, help="How many machines they have.")
 @click.option(
-    "--yes", is_flag=True, help="Taken like everywhere; an earlier demonstration is replaced unasked."
+    "--yes", "-y", is_flag=True, help="Taken like everywhere; an earlier demonstration is replaced unasked."
 )
 @click.option("--dry-run", is_flag=True, help="Only say what would be made and where.")
 @output_option

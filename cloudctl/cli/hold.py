@@ -54,7 +54,7 @@ def list_(run: Run, history: bool, output: str) -> None:
 @click.argument("unit")
 @click.option("--ground", type=click.Choice(GROUNDS), required=True, help="Why.")
 @click.option("--reason", required=True, help="The reason, on record.")
-@click.option("--yes", is_flag=True, help="Answer yes to the question.")
+@click.option("--yes", "-y", is_flag=True, help="Answer yes to the question.")
 @click.option("--dry-run", is_flag=True, help="Show what would happen and change nothing.")
 @output_option
 @click.pass_obj
@@ -77,7 +77,7 @@ def place(run: Run, unit: str, ground: str, reason: str, yes: bool, dry_run: boo
 )
 @click.argument("number", type=int)
 @click.option("--reason", required=True, help="The reason, on record.")
-@click.option("--yes", is_flag=True, help="Answer yes to the question.")
+@click.option("--yes", "-y", is_flag=True, help="Answer yes to the question.")
 @click.option("--dry-run", is_flag=True, help="Show what would happen and change nothing.")
 @output_option
 @click.pass_obj

@@ -10,7 +10,7 @@ from cloudctl.operations.home.initialise import initialise
 @click.command(
     cls=TranslatedCommand, examples=["cloudctl init", "cloudctl --home /srv/cloudctl --lang en init"]
 )
-@click.option("--yes", is_flag=True, help="Accepted as everywhere; making a home asks nothing.")
+@click.option("--yes", "-y", is_flag=True, help="Accepted as everywhere; making a home asks nothing.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and change nothing.")
 @click.pass_obj
 def init(run: Run, yes: bool, dry_run: bool) -> None:

@@ -74,7 +74,7 @@ def plan(run: Run, file: Path, target: Path | None, check: bool, output: str) ->
 )
 @click.argument("file", default=FILE, type=click.Path(path_type=Path))
 @click.option("--force", is_flag=True, help="Even when the plan removes or shrinks more than the limit.")
-@click.option("--yes", is_flag=True, help="Answer yes to the question.")
+@click.option("--yes", "-y", is_flag=True, help="Answer yes to the question.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and change nothing.")
 @output_option
 @click.pass_obj
@@ -103,7 +103,7 @@ def show(run: Run, output: str) -> None:
 
 @inventory.command(examples=["cloudctl inventory export", "cloudctl inventory export inventory.yaml --yes"])
 @click.argument("file", required=False, type=click.Path(path_type=Path))
-@click.option("--yes", is_flag=True, help="Answer yes to the question.")
+@click.option("--yes", "-y", is_flag=True, help="Answer yes to the question.")
 @click.pass_obj
 def export(run: Run, file: Path | None, yes: bool) -> None:
     """Write the estate as a file that plans to nothing."""

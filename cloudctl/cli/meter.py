@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cloudctl.operations.usage.import_samples import ImportedFile
     from cloudctl.operations.usage.sweep_outcome import SweepOutcome
 
-YES = click.option("--yes", is_flag=True, help="Answer yes; this command does not ask.")
+YES = click.option("--yes", "-y", is_flag=True, help="Answer yes; this command does not ask.")
 IMPORT_COLUMNS = [
     "file",
     "format",

@@ -16,7 +16,7 @@ def answers(function: Callable[..., Any]) -> Callable[..., Any]:
     function = click.option("--dry-run", is_flag=True, help="Show what would happen and change nothing.")(
         function
     )
-    return click.option("--yes", is_flag=True, help="Answer yes to the question.")(function)
+    return click.option("--yes", "-y", is_flag=True, help="Answer yes to the question.")(function)
 
 
 def rehearsed(ctx: "Context") -> "Context":

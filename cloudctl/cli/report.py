@@ -56,7 +56,7 @@ def list_(run: Run, output: str) -> None:
     help="Where to write the files; made if it is not there.",
 )
 @click.option("--dry-run", is_flag=True, help="Say which files it would write, and write none.")
-@click.option("--yes", is_flag=True, help="Accepted as everywhere; building a report asks nothing.")
+@click.option("--yes", "-y", is_flag=True, help="Accepted as everywhere; building a report asks nothing.")
 @output_option
 @click.pass_obj
 def build(

@@ -24,7 +24,7 @@ def scheduler() -> None:
         "CLOUDCTL_DAEMON_METRICS_PORT=0 cloudctl scheduler run",
     ]
 )
-@click.option("--yes", is_flag=True, help="Accepted as everywhere; the scheduler asks nothing.")
+@click.option("--yes", "-y", is_flag=True, help="Accepted as everywhere; the scheduler asks nothing.")
 @click.option("--dry-run", is_flag=True, help="Show what is due now and run nothing.")
 @click.pass_obj
 def run(run: Run, yes: bool, dry_run: bool) -> None:

@@ -52,7 +52,7 @@ for command in (waive, adjust, verify, export):
 
 @settle.command(examples=["cloudctl settle draft 2026-10", "cloudctl settle draft 2026-10 --dry-run"])
 @click.argument("period")
-@click.option("--yes", is_flag=True, help="Accepted as everywhere; a draft asks nothing.")
+@click.option("--yes", "-y", is_flag=True, help="Accepted as everywhere; a draft asks nothing.")
 @click.option("--dry-run", is_flag=True, help="Show what would happen and change nothing.")
 @output_option
 @click.pass_obj

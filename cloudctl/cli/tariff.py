@@ -47,7 +47,7 @@ def tariff() -> None:
     examples=["cloudctl tariff apply tariffs.yaml --dry-run", "cloudctl tariff apply tariffs.yaml --yes"]
 )
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--yes", is_flag=True, help="Answer yes to the question.")
+@click.option("--yes", "-y", is_flag=True, help="Answer yes to the question.")
 @click.option("--dry-run", is_flag=True, help="Show what would happen and change nothing.")
 @output_option
 @click.pass_obj

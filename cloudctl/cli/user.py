@@ -51,7 +51,7 @@ def show_user(run: Run, login: str, output: str) -> None:
 @click.option("--name", required=True, help="The person's name.")
 @click.option("--unit", metavar="CODE", help="The unit the person belongs to.")
 @click.option("--role", "roles", type=ROLES, multiple=True, help="A role; may be given several times.")
-@click.option("--yes", is_flag=True, help="Answer yes to the question.")
+@click.option("--yes", "-y", is_flag=True, help="Answer yes to the question.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and change nothing.")
 @click.pass_obj
 def add(
@@ -70,7 +70,7 @@ def add(
 @user.command(examples=["cloudctl user grant wang finance", "cloudctl user grant zhao panel --yes"])
 @click.argument("login")
 @click.argument("role", type=ROLES)
-@click.option("--yes", is_flag=True, help="Answer yes to the question.")
+@click.option("--yes", "-y", is_flag=True, help="Answer yes to the question.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and change nothing.")
 @click.pass_obj
 def grant(run: Run, login: str, role: str, yes: bool, dry_run: bool) -> None:
@@ -88,7 +88,7 @@ def grant(run: Run, login: str, role: str, yes: bool, dry_run: bool) -> None:
 @user.command(examples=["cloudctl user revoke wang finance", "cloudctl user revoke zhao panel --yes"])
 @click.argument("login")
 @click.argument("role", type=ROLES)
-@click.option("--yes", is_flag=True, help="Answer yes to the question.")
+@click.option("--yes", "-y", is_flag=True, help="Answer yes to the question.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and change nothing.")
 @click.pass_obj
 def revoke(run: Run, login: str, role: str, yes: bool, dry_run: bool) -> None:

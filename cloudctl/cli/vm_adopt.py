@@ -108,7 +108,7 @@ def adopt(
         if sheet is not None:
             say(
                 "{count} machine(s) on the sheet {path}.",
-                count=make_adoption_sheet(ctx, sheet, pool, rules),
+                count=make_adoption_sheet(ctx, sheet, pool, rules, dry_run=dry_run),
                 path=sheet,
             )
         elif name is not None and system is not None:

@@ -133,7 +133,10 @@ def test_a_sites_own_rules_speak_after_metadata_and_before_names(ctx, home, run_
         "web-1": ("exam", "site"),
         "app-1": (None, None),
     }
-    made = run_cli(home, "vm", "adopt", "--rules", path, "--sheet", tmp_path / "m.xlsx")
+    sheet = ("vm", "adopt", "--rules", path, "--sheet", tmp_path / "m.xlsx")
+    assert run_cli(home, *sheet, "--dry-run").exit_code == 0
+    assert not (tmp_path / "m.xlsx").exists()
+    made = run_cli(home, *sheet)
     assert made.exit_code == 0, made.stderr
     done = run_cli(home, "vm", "adopt", "--from", tmp_path / "m.xlsx", "--yes")
     assert done.exit_code == 0, done.stderr

@@ -115,6 +115,8 @@ def test_a_host_that_comes_back_is_named_by_drift_and_its_old_machines_neither_c
     evacuate_host(ctx, plan_evacuation(ctx, "n1"), FENCED)
     with pytest.raises(Refused, match="does not answer yet"):
         plan_undrain(ctx, "n1")
+    with pytest.raises(Refused, match="nothing moves back"):
+        plan_undrain(ctx, "n1", back=True)
     die(ctx)
     assert sorted((row["kind"], row["vm"]) for row in find_drift(ctx).rows) == [
         ("seen_twice", "a"),

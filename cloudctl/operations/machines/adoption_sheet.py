@@ -19,9 +19,14 @@ FACTS = ("vm", "vcpus", "memory_mib")
 
 
 def make_adoption_sheet(
-    ctx: Context, path: Path, pool: str | None = None, rules: Sequence[SiteRule] = ()
+    ctx: Context,
+    path: Path,
+    pool: str | None = None,
+    rules: Sequence[SiteRule] = (),
+    *,
+    dry_run: bool = False,
 ) -> int:
-    """Writes the sheet; the number of machines on it. Refused when there is such a file; Unreachable."""
+    """Writes the sheet, unless dry_run; the number of its machines. Refused where the file is there; Unreachable."""
     if path.exists():
         raise Refused("There is a file {path} already.", path=str(path))
     orphans = list_orphans(ctx, pool, rules)
@@ -29,6 +34,8 @@ def make_adoption_sheet(
     with ctx.reading() as session:
         codes = sorted(row.code for row in systems(session))
     content = write_adoption_sheet([each.row() for each in orphans.found], codes, ctx.texts)
+    if dry_run:
+        return len(orphans.found)
     try:
         path.write_bytes(content)
     except OSError as failure:

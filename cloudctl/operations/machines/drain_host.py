@@ -52,8 +52,8 @@ def drain_host(
 def plan_undrain(ctx: Context, code: str, *, back: bool = False) -> HostPlan:
     """Opening the host again. back: the machines that its drain moved return, where they fit.
 
-    A host that was fenced must answer, and what it still has of machines that were started elsewhere goes.
-    Refused while its drain is not finished, and when it is open.
+    A host that was fenced must answer, and what it still has of machines that were started elsewhere goes; nothing
+    returns to it by itself. Refused while its drain is not finished, and when it is open.
     """
     ctx.actor.require(Role.OPERATOR)
     with ctx.reading() as session:
@@ -67,6 +67,15 @@ def plan_undrain(ctx: Context, code: str, *, back: bool = False) -> HostPlan:
     with ctx.reading() as session:
         pool, host = find_host(session, code)
         if (host.closed or {}).get("fenced"):
+            if back:
+                raise Refused(
+                    "Host {host} was fenced: nothing moves back to it by itself.",
+                    host=_name(pool, host),
+                    hint=Message(
+                        "Open it without --back; then: cloudctl vm migrate NAME --to {host}",
+                        {"host": _name(pool, host)},
+                    ),
+                )
             if not is_told:
                 _require_answer(pool, host, seen)
             left = tuple(_cleared(ctx, session, pool, host, seen))

@@ -94,11 +94,14 @@ def _require_tiers(pool: PoolRow, tiers: Collection[str]) -> None:
 
 
 def plan_migrate(ctx: Context, name: str, host: str | None = None) -> ChangePlan:
-    """To the host named, or to the best other one. Refused when it stands there.
+    """To the host named ("POOL/HOST" too), or to the best other one. Refused when it stands there.
 
     Where it went by itself, or by somebody else's hand, is such a host: the ledger follows.
     """
     row, machine = _looked_up(ctx, name)
+    if host is not None:
+        with ctx.reading() as session:
+            host = host.removeprefix(f"{get_pool(session, row.pool_id).code}/")
     present = machine.host if machine else row.host
     if host is not None and host == present == row.host:
         raise Refused("{name} stands on {host} already.", name=name, host=host)

@@ -319,7 +319,7 @@ def test_what_was_changed_behind_our_back_is_taken_back_or_taken_over(ctx, estat
     )
     behind_our_back("host = 'n2'")
     assert drift() == ["other_host"]
-    assert run_cli(ctx.home, "vm", "migrate", "m", "--to", "n2", "--yes").exit_code == 0
+    assert run_cli(ctx.home, "vm", "migrate", "m", "--to", "lab/n2", "-y").exit_code == 0
     assert drift() == []
     assert json.loads(run_cli(ctx.home, "vm", "show", "m", "-o", "json").stdout)["vcpus"] == 8
 
