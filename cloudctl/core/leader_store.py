@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, cast, column, func, select, table
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
 from cloudctl.core.errors import Refused
+from cloudctl.core.lock_store import give_back, is_taken, take
 from cloudctl.core.tables import LeaderRow
 
 # PostgreSQL's lock number of the ledger's leader.
@@ -15,12 +15,12 @@ LEADER = 0x6C656164
 
 def seize(connection: Connection) -> bool:
     """Takes the lock for as long as the connection lives; False while another session has it."""
-    return bool(connection.execute(select(func.pg_try_advisory_lock(LEADER))).scalar())
+    return take(connection, LEADER)
 
 
 def release(connection: Connection) -> None:
-    """Gives the lock back: to have it gone with the connection takes the server a while."""
-    connection.execute(select(func.pg_advisory_unlock(LEADER)))
+    """Gives the lock back."""
+    give_back(connection, LEADER)
 
 
 def succeed(session: Session, holder: str, now: datetime) -> int:
@@ -45,16 +45,5 @@ def require_leader(session: Session, number: int) -> None:
 
 def present_leader(session: Session) -> str | None:
     """Who holds the lock now, as he wrote himself down."""
-    locks = table("pg_locks", *map(column, ("locktype", "database", "objid", "granted")))
-    databases = table("pg_database", column("oid"), column("datname"))
-    # The server's other databases have leaders of their own.
-    ours = select(databases.c.oid).where(databases.c.datname == func.current_database()).scalar_subquery()
-    held = select(func.count()).select_from(locks)
-    held = held.where(
-        locks.c.locktype == "advisory",
-        locks.c.database == ours,
-        cast(locks.c.objid, BigInteger) == LEADER,
-        locks.c.granted,
-    )
     row = session.get(LeaderRow, 1)
-    return row.holder if row is not None and session.scalar(held) else None
+    return row.holder if row is not None and is_taken(session, LEADER) else None

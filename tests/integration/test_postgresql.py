@@ -125,7 +125,7 @@ def test_one_scheduler_leads_and_one_who_was_given_up_writes_no_more(there: Cont
             session.execute(
                 text(
                     "SELECT pg_terminate_backend(pid, 180000) FROM pg_locks "
-                    "WHERE locktype = 'advisory' AND objid = :lock"
+                    "WHERE locktype = 'advisory' AND classid = :lock"
                 ),
                 {"lock": 0x6C656164},
             )
