@@ -17,7 +17,9 @@ from tests.ports import free_port
 
 START = datetime(2026, 10, 1, tzinfo=UTC)
 SIZE = Size(1, 64, {"ssd": 1})
+# It lets libvirt write first, as an ssh does that must ask its server: else that fails before it hears why.
 SSH = """#!/bin/sh
+head -c 1 > /dev/null
 echo "cloudctl@b: Permission denied (publickey)." >&2
 exit 255
 """
