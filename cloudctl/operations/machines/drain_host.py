@@ -60,6 +60,15 @@ def plan_undrain(ctx: Context, code: str, *, back: bool = False) -> HostPlan:
         pool, host = find_host(session, code)
         if host.accepting:
             raise Refused("Host {host} is open already.", host=_name(pool, host))
+        if back and (host.closed or {}).get("fenced"):
+            raise Refused(
+                "Host {host} was fenced: nothing moves back to it by itself.",
+                host=_name(pool, host),
+                hint=Message(
+                    "Open it without --back; then: cloudctl vm migrate NAME --to {host}",
+                    {"host": _name(pool, host)},
+                ),
+            )
         _require_finished(session, host)
     with opened_drivers(ctx, [pool.id]) as drivers:
         driver = drivers[pool.id]
@@ -67,15 +76,6 @@ def plan_undrain(ctx: Context, code: str, *, back: bool = False) -> HostPlan:
     with ctx.reading() as session:
         pool, host = find_host(session, code)
         if (host.closed or {}).get("fenced"):
-            if back:
-                raise Refused(
-                    "Host {host} was fenced: nothing moves back to it by itself.",
-                    host=_name(pool, host),
-                    hint=Message(
-                        "Open it without --back; then: cloudctl vm migrate NAME --to {host}",
-                        {"host": _name(pool, host)},
-                    ),
-                )
             if not is_told:
                 _require_answer(pool, host, seen)
             left = tuple(_cleared(ctx, session, pool, host, seen))
