@@ -1,7 +1,7 @@
 """`cloudctl request`: what units ask for, listed and shown; its steps stand in modules of their own."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -25,9 +25,6 @@ from cloudctl.operations.requests.show_requests import (
     show_request,
 )
 from policies.requests.model import RequestKind, RequestState
-
-if TYPE_CHECKING:
-    pass
 
 COLUMNS = (
     "request",

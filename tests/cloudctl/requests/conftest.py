@@ -47,6 +47,19 @@ def ask(call):
 
 
 @pytest.fixture
+def grant(call, ask):
+    """grant("new", …): the number of a request that was checked and granted in full."""
+
+    def granted(*args):
+        number = ask(*args)
+        call("olga", "check", number, "--yes")
+        call("pan", "approve", number, "--yes")
+        return number
+
+    return granted
+
+
+@pytest.fixture
 def asked(ask):
     return ask("new", "--machine", WEB)
 

@@ -26,19 +26,6 @@ def limit(call, home, run_cli):
     return put
 
 
-@pytest.fixture
-def grant(call, ask):
-    """grant("new", …): the number of a request that was checked and granted in full."""
-
-    def granted(*args):
-        number = ask(*args)
-        call("olga", "check", number, "--yes")
-        call("pan", "approve", number, "--yes")
-        return number
-
-    return granted
-
-
 def finding(call, number, subject):
     found = call("olga", "check", number, "--dry-run", "-o", "json")["findings"]
     (text,) = [(row["verdict"], row["text"]) for row in found if row["subject"] == subject]

@@ -113,28 +113,15 @@ def test_a_change_resumed_by_itself_is_concluded_by_the_scheduler(call, ctx, as_
     assert "0 grants lapsed" in _deadlines(as_person(ctx, "olga"), ctx.clock.now())
 
 
-@pytest.fixture
-def decided(call, ask):
-    """decided("retire", …): a request about machines there are, granted in full."""
-
-    def run(*args):
-        number = ask(*args)
-        call("olga", "check", number, "--yes")
-        call("pan", "approve", number, "--yes")
-        return number
-
-    return run
-
-
 @pytest.mark.parametrize(
     "wish",
     [("retire",), ("extend", "--until", "2027-12-31"), ("resize",)],
     ids=lambda wish: wish[0],
 )
-def test_a_machine_that_was_handed_over_is_left_to_its_new_owner(call, decided, home, run_cli, granted, wish):
+def test_a_machine_that_was_handed_over_is_left_to_its_new_owner(call, grant, home, run_cli, granted, wish):
     call("otto", "execute", granted, "--yes")
     machine = "web-1,vcpus=8" if wish == ("resize",) else "web-1"
-    number = decided(*wish, "--machine", machine)
+    number = grant(*wish, "--machine", machine)
     moved = run_cli(home, "vm", "transfer", "web-1", "--to", "land", "--yes", login="otto")
     assert moved.exit_code == 0, moved.stderr
     before = machines(home, run_cli)
@@ -160,10 +147,10 @@ def test_nothing_is_made_for_a_system_that_the_unit_has_no_more(call, ask, ctx, 
     assert [row["text"] for row in found if row["verdict"] == "bad"] == [told]
 
 
-def test_an_extension_never_ends_a_term_sooner(call, ask, decided, granted):
+def test_an_extension_never_ends_a_term_sooner(call, ask, grant, granted):
     call("otto", "execute", granted, "--yes")
-    sooner = decided("extend", "--machine", "web-1", "--machine", "web-2", "--until", "2027-06-30")
-    later = decided("extend", "--machine", "web-1", "--until", "2027-12-31")
+    sooner = grant("extend", "--machine", "web-1", "--machine", "web-2", "--until", "2027-06-30")
+    later = grant("extend", "--machine", "web-1", "--until", "2027-12-31")
     waiting = ask("extend", "--machine", "web-1", "--until", "2028-12-31")
     for number in (later, sooner):
         call("otto", "execute", number, "--yes")
