@@ -3,8 +3,8 @@
 import random
 import socket
 
-# Below what the kernel hands out to whoever binds port 0 or connects somewhere.
-PORTS = range(15_000, 30_000)
+# Below what the kernel hands out to whoever binds port 0 or connects somewhere, and above those of the OpenStack lab.
+PORTS = range(26_000, 32_000)
 
 
 def free_port(count: int = 1) -> int:
